@@ -1,0 +1,154 @@
+"""Every public error of landbridge, in one tree sorted by what the caller does next.
+
+For       Telling a person what happened, why, and what to do; telling a program which of
+          retry, skip, stop or ask applies.
+Touches   Nothing.
+Promises  `code` is stable and is what `--json` shows; no error text ever holds a password.
+"""
+
+from __future__ import annotations
+
+import re
+
+_CREDENTIALS = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*://)(?P<user>[^:/@\s]*):(?P<secret>[^\s]*)@")
+_KEYWORD_SECRET = re.compile(r"(?i)\b(password|passwd|pwd|sslpassword)=('[^']*'|[^\s&]+)")
+
+
+def redact(text: str) -> str:
+    """Return `text` with every password in a connection string replaced by `***`."""
+    text = _CREDENTIALS.sub(r"\g<scheme>\g<user>:***@", text)
+    return _KEYWORD_SECRET.sub(r"\1=***", text)
+
+
+class LandbridgeError(Exception):
+    """Base of every deliberate error; the command line prints it, and its `code` in the JSON."""
+
+    code = "failed"
+    exit_code = 1
+
+    def __init__(self, what: str, *, why: str, fix: str) -> None:
+        self.what, self.why, self.fix = redact(what), redact(why), redact(fix)
+        super().__init__(f"{self.what}\n  why: {self.why}\n  fix: {self.fix}")
+
+    def to_json(self) -> dict[str, str]:
+        """Return the `error` object of the JSON reports."""
+        return {"code": self.code, "message": f"{self.what}: {self.why}", "fix": self.fix}
+
+
+class RetryableError(LandbridgeError):
+    """A passing fault: the same call may succeed in a moment."""
+
+    code = "unavailable"
+
+
+class ConnectionLostError(RetryableError):
+    """A server went away in the middle of a run."""
+
+    code = "connection_lost"
+
+
+class SnapshotTooOldError(RetryableError):
+    """The server no longer keeps the history that a snapshot read needs (MongoDB error 239)."""
+
+    code = "snapshot_too_old"
+
+
+class BusyError(LandbridgeError):
+    """Another living run holds the stream."""
+
+    code = "stream_busy"
+
+
+class FencedError(LandbridgeError):
+    """Another run took this stream over; what this one did since is thrown away."""
+
+    code = "fenced"
+
+
+class StopError(LandbridgeError):
+    """The run cannot go on until something outside it changes."""
+
+
+class UnreachableError(StopError):
+    """A server does not answer at that address."""
+
+    code = "unreachable"
+
+
+class AuthenticationError(StopError):
+    """A server refused the user or the password."""
+
+    code = "authentication_failed"
+
+
+class PrivilegeError(StopError):
+    """A server refused an operation to this user; the fix names the missing grant."""
+
+    code = "no_privilege"
+
+
+class SourceMissingError(StopError):
+    """A named database or collection does not exist at the source."""
+
+    code = "source_missing"
+
+
+class TableTakenError(StopError):
+    """A table of that name exists and landbridge did not make it."""
+
+    code = "table_taken"
+
+
+class ContractError(StopError):
+    """A document does not fit the frozen shape of its table."""
+
+    code = "contract_broken"
+
+
+class CodecError(StopError):
+    """Bytes that should be BSON are not."""
+
+    code = "malformed"
+
+
+class TableChangedError(StopError):
+    """A table's columns are not what the plan expects."""
+
+    code = "table_changed"
+
+
+class CountMismatchError(StopError):
+    """The rows in a private table are not those that its ledger speaks for."""
+
+    code = "count_mismatch"
+
+
+class DeleteGuardError(StopError):
+    """A run would have deleted more rows than allowed; everything else was committed."""
+
+    code = "delete_guard"
+
+
+class StreamsFailedError(StopError):
+    """Some streams of a run failed; the others have finished."""
+
+    code = "streams_failed"
+
+
+class EmbeddedError(StopError):
+    """An embedded server cannot run on this machine."""
+
+    code = "embedded_unavailable"
+
+
+class UsageError(LandbridgeError):
+    """The command was used in a wrong way; nothing was touched."""
+
+    code = "usage"
+    exit_code = 2
+
+
+class UnsupportedError(LandbridgeError):
+    """The request is understood, but this version does not do it."""
+
+    code = "unsupported"
