@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import re
 
-_CREDENTIALS = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*://)(?P<user>[^:/@\s]*):(?P<secret>[^\s]*)@")
+_CREDENTIALS = re.compile(
+    r"(?P<scheme>[a-z][a-z0-9+.-]*://)(?P<user>[^:/@\s]*):(?P<secret>[^\s]*)@"
+)
 _KEYWORD_SECRET = re.compile(r"(?i)\b(password|passwd|pwd|sslpassword)=('[^']*'|[^\s&]+)")
 
 

@@ -62,12 +62,14 @@ def wheel_file(package: str, inside: str, *, extra: str, variable: str) -> Path:
         path = Path(str(distribution(package).locate_file(inside)))
     except PackageNotFoundError:
         raise EmbeddedError(
-            f"cannot find {Path(inside).name}",
-            why=f"the package {package} is not installed",
+            f"cannot start a server of the package {package}",
+            why="that package is not installed",
             fix=fix,
         ) from None
     if not path.exists():
         raise EmbeddedError(
-            f"cannot find {Path(inside).name}", why=f"{path} does not exist", fix=fix
+            f"cannot start a server of the package {package}",
+            why=f"{path} does not exist",
+            fix=fix,
         )
     return path

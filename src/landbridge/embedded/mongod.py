@@ -9,7 +9,6 @@ Promises  When `start` returns, the server accepts writes. After `kill`, and aft
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 from collections.abc import Mapping
@@ -131,16 +130,18 @@ class Mongod:
         process = ServerProcess(self._launch(folder))
         self._process = process
         process.wait_until(self._answers)
+        known = self._auth and self._user_is_known()
         if self._replica_set:
-            with self._admitted_client() as client:
-                self._initiate(client)
-            process.wait_until(self._writable)
-        if self._auth:
-            self._create_user()
+            process.wait_until(lambda: self._is_primary(known))
+        if self._auth and not known:
+            # Through the door that mongod leaves open on loopback until there is a user.
+            with self._client(known) as client:
+                password = folder.secret("password")
+                client.admin.command("createUser", USER, pwd=password, roles=["root"])
 
     def _launch(self, folder: Folder) -> Launch:
         command = [
-            str(_find_mongod()),
+            str(find_mongod()),
             f"--dbpath={folder.path / 'data'}",
             f"--port={self._port}",
             "--bind_ip=127.0.0.1",
@@ -169,16 +170,24 @@ class Mongod:
         from pymongo.errors import PyMongoError
 
         try:
-            with self._open_client() as client:
+            with self._client() as client:
                 client.admin.command("ping")
         except PyMongoError:
             return False
         # Another server may have taken the port; then ours is about to end.
         return self._process is not None and self._process.alive
 
-    def _writable(self) -> bool:
-        with self._open_client() as client:
-            return bool(client.admin.command("hello").get("isWritablePrimary"))
+    def _is_primary(self, known: bool) -> bool:
+        from pymongo.errors import AutoReconnect
+
+        try:
+            with self._client(known) as client:
+                hello = client.admin.command("hello")
+                if hello.get("isreplicaset"):  # A member that belongs to no set, or not any more.
+                    self._initiate(client)
+                return bool(hello.get("isWritablePrimary"))
+        except AutoReconnect:
+            return False  # A member whose state changes closes its connections.
 
     def _initiate(self, client: Client) -> None:
         """Make the replica set, or tell it where it listens now."""
@@ -196,49 +205,25 @@ class Mongod:
                 config["version"] += 1
                 client.admin.command("replSetReconfig", config, force=True)
 
-    def _create_user(self) -> None:
-        """Make the one user, through the door that stays open until there is one."""
+    def _user_is_known(self) -> bool:
+        """True where an earlier start made the user."""
         from pymongo.errors import OperationFailure
 
-        with self._admitted_client() as client:
-            try:
-                client.admin.command("connectionStatus")
-                client.admin.command("listDatabases")
-            except OperationFailure:
-                client.admin.command(
-                    "createUser",
-                    USER,
-                    pwd=self._require_folder().secret("password"),
-                    roles=["root"],
-                )
-
-    def _open_client(self) -> Client:
-        from pymongo import MongoClient
-
-        return MongoClient(
-            f"mongodb://127.0.0.1:{self._port}/?directConnection=true",
-            serverSelectionTimeoutMS=PING_TIMEOUT_MS,
-        )
-
-    @contextlib.contextmanager
-    def _admitted_client(self) -> Any:
-        """A client with our user where there is one already, else without."""
-        from pymongo import MongoClient
-        from pymongo.errors import OperationFailure
-
-        if self._auth:
-            client: Client = MongoClient(self.uri, serverSelectionTimeoutMS=PING_TIMEOUT_MS)
-            try:
+        try:
+            with self._client(known=True) as client:
                 client.admin.command("ping")
-            except OperationFailure as error:
-                client.close()
-                if error.code != AUTHENTICATION_FAILED:
-                    raise
-                client = self._open_client()
-        else:
-            client = self._open_client()
-        with client:
-            yield client
+        except OperationFailure as error:
+            if error.code != AUTHENTICATION_FAILED:
+                raise
+            return False
+        return True
+
+    def _client(self, known: bool = False) -> Client:
+        """A client that gives up soon: as our user where that one is known, else as nobody."""
+        from pymongo import MongoClient
+
+        uri = self.uri if known else f"mongodb://127.0.0.1:{self._port}/?directConnection=true"
+        return MongoClient(uri, serverSelectionTimeoutMS=PING_TIMEOUT_MS)
 
     def _require_folder(self) -> Folder:
         if self._folder is None:
@@ -246,7 +231,8 @@ class Mongod:
         return self._folder
 
 
-def _find_mongod() -> Path:
+def find_mongod() -> Path:
+    """The program: the one that `LANDBRIDGE_MONGOD` names, or the wheel's."""
     named = os.environ.get("LANDBRIDGE_MONGOD")
     if named:
         return Path(named)

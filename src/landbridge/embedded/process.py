@@ -111,9 +111,10 @@ class ServerProcess:
     def stop(self) -> None:
         """Ask the server to end, and return when it has."""
         assert self._keeper.stdin is not None
-        with contextlib.suppress(BrokenPipeError):
-            self._keeper.stdin.write("stop\n")
-            self._keeper.stdin.close()
+        if not self._keeper.stdin.closed:
+            with contextlib.suppress(BrokenPipeError):
+                self._keeper.stdin.write("stop\n")
+                self._keeper.stdin.flush()
         self._keeper.wait(STOP_SECONDS_MAX)
         self._close()
 

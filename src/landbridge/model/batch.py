@@ -99,9 +99,7 @@ class Encoder(Protocol):
 
     plan: Plan
 
-    def encode(
-        self, data: bytes, offset: int, constants: Mapping[str, bytes | None]
-    ) -> Encoded:
+    def encode(self, data: bytes, offset: int, constants: Mapping[str, bytes | None]) -> Encoded:
         """Encode the BSON array at `data[offset:]`; documents that do not fit are flagged.
 
         `constants` maps the name of each CONSTANT column to its field bytes (None is NULL).

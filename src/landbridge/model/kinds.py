@@ -11,7 +11,7 @@ from enum import StrEnum
 
 
 class Kind(StrEnum):
-    """What a BSON element is (bsonspec.org, version 1.1); `uuid` is binary subtype 4 of 16 bytes."""
+    """What a BSON element is (bsonspec.org 1.1); `uuid` is binary subtype 4 of 16 bytes."""
 
     DOUBLE = "double"
     STRING = "string"

@@ -1,0 +1,96 @@
+"""What all commands share: help that is sorted by purpose, common options, sizes in bytes.
+
+For       The files of the verbs.
+Touches   Nothing.
+Promises  Options appear in help under the group they name, in the order they are written.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+HELP_WIDTH_MAX = 100
+_UNITS = {"": 1, "B": 1, "KB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30, "TB": 1 << 40}
+_SIZE = re.compile(r"(\d+)\s*([kmgt]?b)?", re.IGNORECASE)
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+
+
+class Option(click.Option):
+    """An option that knows under which heading of the help it stands."""
+
+    def __init__(self, *args: Any, group: str = "Options", **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.group = group
+
+
+class _Help(click.Command):
+    """Help with one heading for each group of options."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        kwargs.setdefault("context_settings", {"max_content_width": HELP_WIDTH_MAX})
+        super().__init__(*args, **kwargs)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options, each group under its heading."""
+        groups: dict[str, list[tuple[str, str]]] = {}
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx)
+            if record is not None:
+                groups.setdefault(getattr(parameter, "group", "Options"), []).append(record)
+        for heading, records in groups.items():
+            with formatter.section(heading):
+                formatter.write_dl(records, col_max=26)
+
+
+class Command(_Help):
+    """A verb."""
+
+
+class Group(click.Group, _Help):
+    """A command that has commands below it."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands first: they are what a newcomer looks for."""
+        self.format_commands(ctx, formatter)
+        _Help.format_options(self, ctx, formatter)
+
+
+def byte_size(text: str | int) -> int:
+    """Read a size: a number of bytes, or one with kB, MB, GB, TB, which are powers of 1,024."""
+    match = _SIZE.fullmatch(str(text).strip())
+    if match is None:
+        raise click.BadParameter(f"{text!r} is no size; write 500MB, 1GB or a number of bytes.")
+    number, unit = match.groups()
+    return int(number) * _UNITS[(unit or "").upper()]
+
+
+def option(*names: str, **attributes: Any) -> Callable[[Decorated], Decorated]:
+    """Declare an option with a group."""
+    return click.option(*names, cls=Option, **attributes)
+
+
+def common_options(command: Decorated) -> Decorated:
+    """Add `--json` and `--debug`, which every verb that does work has."""
+    for declare in (
+        option(
+            "--debug",
+            is_flag=True,
+            expose_value=False,
+            group="Output",
+            help="Show tracebacks and the program's own log on standard error.",
+        ),
+        option(
+            "--json",
+            "as_json",
+            is_flag=True,
+            group="Output",
+            help="Print one JSON document on standard output; all else goes to standard error.",
+        ),
+    ):
+        command = declare(command)
+    return command

@@ -1,0 +1,223 @@
+// Text: strict UTF-8, the reversible escape of NUL, and JSON strings.
+//
+// For       Every string and every key that leaves BSON.
+// Touches   The buffer it is given.
+// Promises  Nothing but valid UTF-8 without NUL is written; `false` where that can't be.
+#pragma once
+
+#include "bytes.hpp"
+
+namespace landbridge {
+
+constexpr std::uint64_t every_byte(std::uint64_t byte) { return byte * 0x0101010101010101ULL; }
+constexpr std::uint64_t high_bits = every_byte(0x80);
+
+// Length of the multi-byte sequence at `at` (2 to 4), or 0 where it is not valid UTF-8.
+inline int utf8_sequence(const Byte* at, const Byte* end) {
+    const auto continues = [&](int i) { return (at[i] & 0xC0) == 0x80; };
+    const std::ptrdiff_t available = end - at;
+    const Byte lead = at[0];
+    if (lead < 0xC2) return 0;
+    if (lead < 0xE0) return available >= 2 && continues(1) ? 2 : 0;
+    if (lead < 0xF0) {
+        if (available < 3 || !continues(1) || !continues(2)) return 0;
+        if (lead == 0xE0 && at[1] < 0xA0) return 0;   // overlong
+        if (lead == 0xED && at[1] >= 0xA0) return 0;  // surrogate
+        return 3;
+    }
+    if (lead > 0xF4 || available < 4 || !continues(1) || !continues(2) || !continues(3)) return 0;
+    if (lead == 0xF0 && at[1] < 0x90) return 0;   // overlong
+    if (lead == 0xF4 && at[1] >= 0x90) return 0;  // beyond U+10FFFF
+    return 4;
+}
+
+inline bool is_utf8(const Byte* at, const Byte* end) {
+    while (at != end) {
+        if (end - at >= 8 && (load<std::uint64_t>(at) & high_bits) == 0) {
+            at += 8;
+        } else if (*at < 0x80) {
+            ++at;
+        } else {
+            const int length = utf8_sequence(at, end);
+            if (length == 0) return false;
+            at += length;
+        }
+    }
+    return true;
+}
+
+enum class Nul { quarantine, escape };
+
+// U+2400, the sign that stands for NUL and, doubled up, for itself.
+constexpr Byte nul_sign[3] = {0xE2, 0x90, 0x80};
+
+inline bool is_nul_sign(const Byte* at) { return std::memcmp(at, nul_sign, sizeof nul_sign) == 0; }
+
+// How a string is written: `escaped` is set where the reversible escape changed it.
+struct Escape {
+    Nul nul = Nul::quarantine;
+    bool escaped = false;
+};
+
+namespace detail {
+
+// Write one character of a string that is not plain ASCII; return what follows it, or null.
+inline const Byte* write_special(Buffer& out, const Byte* at, const Byte* end, Escape& escape) {
+    if (*at == 0) {
+        if (escape.nul == Nul::quarantine) return nullptr;
+        escape.escaped = true;
+        out.append(nul_sign, 3);
+        out.append('0');
+        return at + 1;
+    }
+    const int length = utf8_sequence(at, end);
+    if (length == 0) return nullptr;
+    out.append(at, static_cast<std::size_t>(length));
+    if (length == 3 && escape.nul == Nul::escape && is_nul_sign(at)) {
+        escape.escaped = true;
+        out.append('1');
+    }
+    return at + length;
+}
+
+}  // namespace detail
+
+// Write a string as it is, NUL escaped or refused.
+inline bool write_text(Buffer& out, const Byte* at, const Byte* end, Escape& escape) {
+    while (at != end) {
+        const Byte* plain = at;
+        while (end - plain >= 8) {
+            const auto word = load<std::uint64_t>(plain);
+            if (((word - every_byte(1)) | word) & high_bits) break;
+            plain += 8;
+        }
+        while (plain != end && *plain != 0 && *plain < 0x80) ++plain;
+        out.append(at, static_cast<std::size_t>(plain - at));
+        if (plain == end) return true;
+        at = detail::write_special(out, plain, end, escape);
+        if (at == nullptr) return false;
+    }
+    return true;
+}
+
+namespace detail {
+
+// Nonzero where a byte needs a second look in JSON; its lowest set bit is exact.
+inline std::uint64_t json_specials(std::uint64_t word) {
+    const std::uint64_t quote = word ^ every_byte('"');
+    const std::uint64_t slash = word ^ every_byte('\\');
+    const std::uint64_t control = word - every_byte(0x20);
+    return (word | control | (quote - every_byte(1)) | (slash - every_byte(1))) & high_bits;
+}
+
+inline bool is_json_special(Byte byte) {
+    return byte < 0x20 || byte >= 0x80 || byte == '"' || byte == '\\';
+}
+
+inline void write_json_escape(Buffer& out, Byte byte) {
+    constexpr char hex[] = "0123456789abcdef";
+    char short_form = 0;
+    switch (byte) {
+        case '"': case '\\': short_form = static_cast<char>(byte); break;
+        case '\b': short_form = 'b'; break;
+        case '\f': short_form = 'f'; break;
+        case '\n': short_form = 'n'; break;
+        case '\r': short_form = 'r'; break;
+        case '\t': short_form = 't'; break;
+    }
+    Byte* to = out.room(6);
+    to[0] = '\\';
+    if (short_form) {
+        to[1] = static_cast<Byte>(short_form);
+        out.took(2);
+    } else {
+        std::memcpy(to + 1, "u00", 3);
+        to[4] = static_cast<Byte>(hex[byte >> 4]);
+        to[5] = static_cast<Byte>(hex[byte & 15]);
+        out.took(6);
+    }
+}
+
+}  // namespace detail
+
+// Write the inside of a JSON string, without its quotes.
+inline bool write_json_text(Buffer& out, const Byte* at, const Byte* end, Escape& escape) {
+    while (at != end) {
+        // A piece at a time, so that one long string doesn't ask for much more than it needs.
+        const std::size_t piece = static_cast<std::size_t>(end - at) < 4096
+                                      ? static_cast<std::size_t>(end - at) : 4096;
+        Byte* to = out.room(piece + 8);
+        const Byte* const from = at;
+        const Byte* const piece_end = at + piece;
+        while (piece_end - at >= 8) {
+            const auto word = load<std::uint64_t>(at);
+            std::memcpy(to, at, 8);
+            const std::uint64_t specials = detail::json_specials(word);
+            if (specials) {
+                const int plain = __builtin_ctzll(specials) / 8;
+                at += plain;
+                goto stopped;
+            }
+            at += 8;
+            to += 8;
+        }
+        while (at != piece_end && !detail::is_json_special(*at)) *to++ = *at++;
+    stopped:
+        out.took(static_cast<std::size_t>(at - from));
+        if (at == piece_end) continue;
+        if (*at != 0 && *at < 0x80) {
+            detail::write_json_escape(out, *at++);
+        } else {
+            at = detail::write_special(out, at, end, escape);
+            if (at == nullptr) return false;
+        }
+    }
+    return true;
+}
+
+inline bool write_json_string(Buffer& out, const Byte* at, const Byte* end, Escape& escape) {
+    out.append('"');
+    if (!write_json_text(out, at, end, escape)) return false;
+    out.append('"');
+    return true;
+}
+
+inline Byte* write_hex(Byte* to, const Byte* from, std::size_t count) {
+    constexpr char hex[] = "0123456789abcdef";
+    for (std::size_t i = 0; i < count; ++i) {
+        *to++ = static_cast<Byte>(hex[from[i] >> 4]);
+        *to++ = static_cast<Byte>(hex[from[i] & 15]);
+    }
+    return to;
+}
+
+constexpr std::size_t uuid_text_bytes = 36;
+
+inline Byte* write_uuid(Byte* to, const Byte* from) {
+    to = write_hex(to, from, 4);
+    for (int group = 0; group < 4; ++group) {
+        *to++ = '-';
+        to = write_hex(to, from + 4 + 2 * group, group == 3 ? 6 : 2);
+    }
+    return to;
+}
+
+inline void write_base64(Buffer& out, const Byte* at, std::size_t count) {
+    constexpr char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    const std::size_t written = (count + 2) / 3 * 4;
+    Byte* to = out.room(written);
+    for (; count >= 3; count -= 3, at += 3) {
+        const std::uint32_t bits = std::uint32_t{at[0]} << 16 | std::uint32_t{at[1]} << 8 | at[2];
+        for (int shift = 18; shift >= 0; shift -= 6) *to++ = static_cast<Byte>(letters[bits >> shift & 63]);
+    }
+    if (count) {
+        const std::uint32_t bits = std::uint32_t{at[0]} << 16 | (count == 2 ? std::uint32_t{at[1]} << 8 : 0);
+        *to++ = static_cast<Byte>(letters[bits >> 18 & 63]);
+        *to++ = static_cast<Byte>(letters[bits >> 12 & 63]);
+        *to++ = static_cast<Byte>(count == 2 ? letters[bits >> 6 & 63] : '=');
+        *to++ = '=';
+    }
+    out.took(written);
+}
+
+}  // namespace landbridge

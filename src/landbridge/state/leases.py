@@ -1,0 +1,134 @@
+"""Leases: which process works on a stream, and for how long it is believed.
+
+For       Two runs of one stream never overlapping, on one host or many.
+Touches   landbridge.lease; may end the database sessions of a dead holder.
+Promises  A living holder is never displaced. A dead one on this host is displaced at once,
+          one elsewhere when its lease has ended; its sessions are ended with it.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg.types.json import Jsonb
+
+from landbridge.errors import BusyError
+
+LEASE_SECONDS = 30
+RENEWAL_SECONDS = 5
+_POLL_SECONDS = 1.0
+
+Connection = psycopg.Connection[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """A run, as its lease shows it."""
+
+    host: str
+    pid: int
+    started: int  # clock ticks since boot, so that a reused pid is told apart
+    run: str
+
+    @classmethod
+    def of_this_process(cls, run: str) -> Holder:
+        """Return the holder that this process is."""
+        pid = os.getpid()
+        return cls(socket.gethostname(), pid, process_start(pid) or 0, run)
+
+    @property
+    def dead_here(self) -> bool:
+        """Whether this is known to be a process of this host that has ended."""
+        return self.host == socket.gethostname() and process_start(self.pid) != self.started
+
+
+def process_start(pid: int) -> int | None:
+    """Return when a process of this host started (proc(5), field 22), or None if there is none."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return None
+    fields = text[text.rindex(")") + 2 :].split()
+    return None if fields[0] == "Z" else int(fields[19])
+
+
+def acquire(
+    connection: Connection, stream_id: int, holder: Holder, pids: Sequence[int], stream: str
+) -> None:
+    """Take the lease of a stream; waits for one that a dead holder elsewhere left behind.
+
+    Raises:
+        BusyError: a living run holds it.
+
+    """
+    values = (stream_id, Jsonb(asdict(holder)), list(pids), LEASE_SECONDS)
+    waited_until = None
+    while True:
+        taken = connection.execute(
+            "INSERT INTO landbridge.lease (stream_id, holder, pids, expires_at)"
+            " VALUES (%s, %s, %s, now() + %s * interval '1 second') ON CONFLICT DO NOTHING",
+            values,
+        ).rowcount
+        if taken:
+            return
+        row = connection.execute(
+            "SELECT holder, pids, expires_at, expires_at < now() FROM landbridge.lease"
+            " WHERE stream_id = %s",
+            (stream_id,),
+        ).fetchone()
+        if row is None:
+            continue
+        other, its_pids, expires_at, ended = Holder(**row[0]), row[1], row[2], row[3]
+        if ended or other.dead_here:
+            _end_sessions(connection, its_pids, other)
+            connection.execute(
+                "DELETE FROM landbridge.lease WHERE stream_id = %s AND holder = %s",
+                (stream_id, Jsonb(row[0])),
+            )
+            continue
+        if other.host == holder.host or (waited_until is not None and expires_at > waited_until):
+            raise BusyError(
+                f"{stream} is being loaded by another run",
+                why=f"process {other.pid} on {other.host} holds it (run {other.run})",
+                fix="wait for that run to end, or stop that process",
+            )
+        waited_until = expires_at
+        time.sleep(_POLL_SECONDS)
+
+
+def renew(connection: Connection, holder: Holder, pids: Sequence[int]) -> None:
+    """Say that this process is alive, for every stream that it holds."""
+    connection.execute(
+        "UPDATE landbridge.lease SET expires_at = now() + %s * interval '1 second', pids = %s"
+        " WHERE holder = %s",
+        (LEASE_SECONDS, list(pids), Jsonb(asdict(holder))),
+    )
+
+
+def release(connection: Connection, stream_id: int, holder: Holder) -> None:
+    """Give the stream free."""
+    connection.execute(
+        "DELETE FROM landbridge.lease WHERE stream_id = %s AND holder = %s",
+        (stream_id, Jsonb(asdict(holder))),
+    )
+
+
+def _end_sessions(connection: Connection, pids: Sequence[int], holder: Holder) -> None:
+    """End what the holder left connected; the name guards against a reused backend pid."""
+    connection.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE pid = ANY(%s) AND application_name = %s",
+        (list(pids), application_name(holder.run)),
+    )
+
+
+def application_name(run: str) -> str:
+    """Return the name that a run's sessions bear in `pg_stat_activity`."""
+    return f"landbridge {run}"

@@ -1,0 +1,94 @@
+"""The ledger of a load by ranges: which chunks are in the private table, with their counts.
+
+For       Going on after a crash where the last commit was.
+Touches   landbridge.chunk.
+Promises  A chunk is claimed by one transaction at a time, the one that holds its rows.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+
+from landbridge.model.stream import IdRange
+
+Connection = psycopg.Connection[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerSum:
+    """What the committed chunks of a generation hold together."""
+
+    documents: int
+    rows: int
+    quarantined: int
+
+
+def lay_out(connection: Connection, stream_id: int, generation: int, parts: list[IdRange]) -> None:
+    """Write down the ranges of a load, none of them done."""
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            "INSERT INTO landbridge.chunk (stream_id, generation, number, low, high)"
+            " VALUES (%s, %s, %s, %s, %s)",
+            [(stream_id, generation, part.number, part.low, part.high) for part in parts],
+        )
+
+
+def remaining(connection: Connection, stream_id: int, generation: int) -> list[IdRange]:
+    """Return the ranges that no committed chunk covers, in order."""
+    rows = connection.execute(
+        "SELECT number, low, high FROM landbridge.chunk"
+        " WHERE stream_id = %s AND generation = %s AND NOT done ORDER BY number",
+        (stream_id, generation),
+    )
+    return [IdRange(number, low and bytes(low), high and bytes(high)) for number, low, high in rows]
+
+
+def claim(connection: Connection, stream_id: int, generation: int, number: int) -> bool:
+    """Take a chunk for this transaction; False where another has committed it.
+
+    Waits while a transaction that claimed it is still open: a dead client's session may
+    yet commit.
+    """
+    row = connection.execute(
+        "UPDATE landbridge.chunk SET done = true"
+        " WHERE stream_id = %s AND generation = %s AND number = %s AND NOT done RETURNING 1",
+        (stream_id, generation, number),
+    ).fetchone()
+    return row is not None
+
+
+def count(
+    connection: Connection,
+    stream_id: int,
+    generation: int,
+    number: int,
+    *,
+    documents: int,
+    rows: int,
+    quarantined: int,
+) -> None:
+    """Write a claimed chunk's counts, in the transaction that holds its rows."""
+    connection.execute(
+        "UPDATE landbridge.chunk SET documents = %s, rows = %s, quarantined = %s"
+        " WHERE stream_id = %s AND generation = %s AND number = %s",
+        (documents, rows, quarantined, stream_id, generation, number),
+    )
+
+
+def total(connection: Connection, stream_id: int, generation: int) -> LedgerSum:
+    """Return the sum over the committed chunks."""
+    row = connection.execute(
+        "SELECT coalesce(sum(documents), 0), coalesce(sum(rows), 0), coalesce(sum(quarantined), 0)"
+        " FROM landbridge.chunk WHERE stream_id = %s AND generation = %s AND done",
+        (stream_id, generation),
+    ).fetchone()
+    assert row is not None
+    return LedgerSum(int(row[0]), int(row[1]), int(row[2]))
+
+
+def clear(connection: Connection, stream_id: int) -> None:
+    """Forget the chunks of every generation of a stream."""
+    connection.execute("DELETE FROM landbridge.chunk WHERE stream_id = %s", (stream_id,))

@@ -1,0 +1,165 @@
+"""Quarantine: documents that could not become rows, whole, with the reason.
+
+For       Losing nothing, and being able to try again.
+Touches   landbridge.quarantine.
+Promises  An entry counts when its generation is published, in the same transaction.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+
+from landbridge.model.report import QuarantineEntry
+
+Connection = psycopg.Connection[Any]
+
+_SHOWN = """
+    SELECT q.id, s.database || '.' || s.collection, s.target_schema || '.' || s.target_table,
+           q.document_id, q.path, q.problem, q.reason, q.replaced, q.run_id::text, q.at,
+           q.document_json, q.document, s.id
+    FROM landbridge.quarantine q JOIN landbridge.stream s ON s.id = q.stream_id
+    WHERE q.generation <= s.generation
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A document to set aside."""
+
+    document: bytes
+    document_id: str  # canonical extended JSON
+    document_json: str
+    path: str
+    problem: str
+    reason: str
+
+
+def add(
+    connection: Connection,
+    stream_id: int,
+    generation: int,
+    run: str,
+    rejected: Iterable[Rejected],
+    chunk: int | None = None,
+) -> None:
+    """Set documents aside under a generation that is not published yet."""
+    with connection.cursor() as cursor:
+        cursor.executemany(
+            "INSERT INTO landbridge.quarantine (stream_id, generation, chunk, run_id, document_id,"
+            " path, problem, reason, document, document_json)"
+            " VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+            [
+                (
+                    stream_id,
+                    generation,
+                    chunk,
+                    run,
+                    storable(r.document_id),
+                    storable(r.path),
+                    r.problem,
+                    storable(r.reason),
+                    r.document,
+                    storable(r.document_json),
+                )
+                for r in rejected
+            ],
+        )
+
+
+def storable(text: str) -> str:
+    """Return `text` as PostgreSQL can hold it; the document beside it is kept as it is."""
+    return text.replace("\x00", "\\u0000").encode("utf-8", "backslashreplace").decode()
+
+
+def discard_unpublished(connection: Connection, stream_id: int, published: int) -> None:
+    """Forget what a load that was never published had set aside."""
+    connection.execute(
+        "DELETE FROM landbridge.quarantine WHERE stream_id = %s AND generation > %s",
+        (stream_id, published),
+    )
+
+
+def supersede(connection: Connection, stream_id: int, generation: int) -> None:
+    """Let a full read have the last word: older entries end, unchanged ones keep their id."""
+    connection.execute(
+        """
+        WITH same AS (
+            SELECT DISTINCT ON (new.id) new.id AS new_id, old.id AS old_id
+            FROM landbridge.quarantine new JOIN landbridge.quarantine old
+              ON old.stream_id = new.stream_id AND old.generation < new.generation
+             AND old.document = new.document AND old.reason = new.reason
+            WHERE new.stream_id = %(stream)s AND new.generation = %(generation)s
+            ORDER BY new.id, old.id),
+        kept AS (
+            UPDATE landbridge.quarantine SET generation = %(generation)s
+            WHERE id IN (SELECT old_id FROM same)),
+        again AS (
+            DELETE FROM landbridge.quarantine WHERE id IN (SELECT new_id FROM same))
+        DELETE FROM landbridge.quarantine
+        WHERE stream_id = %(stream)s AND generation < %(generation)s
+          AND id NOT IN (SELECT old_id FROM same)
+        """,
+        {"stream": stream_id, "generation": generation},
+    )
+
+
+def documents_of(
+    connection: Connection, stream_id: int, generation: int
+) -> list[tuple[int, bytes]]:
+    """Return (entry, document) of everything set aside under one generation."""
+    rows = connection.execute(
+        "SELECT id, document FROM landbridge.quarantine"
+        " WHERE stream_id = %s AND generation = %s ORDER BY id",
+        (stream_id, generation),
+    )
+    return [(entry, bytes(document)) for entry, document in rows]
+
+
+def mark_replaced(connection: Connection, entries: Sequence[int]) -> None:
+    """Say that the old rows of these documents left their table."""
+    connection.execute(
+        "UPDATE landbridge.quarantine SET replaced = true WHERE id = ANY(%s)", (list(entries),)
+    )
+
+
+def entries(
+    connection: Connection, *, stream: str | None = None, ids: Sequence[int] = (), limit: int = 100
+) -> list[QuarantineEntry]:
+    """Return published entries, the oldest first, without their documents."""
+    rows = connection.execute(
+        _SHOWN
+        + """
+        AND (%(stream)s::text IS NULL OR %(stream)s IN (
+             s.database || '.' || s.collection, s.target_schema || '.' || s.target_table,
+             s.collection))
+        AND (%(ids)s::bigint[] IS NULL OR q.id = ANY(%(ids)s))
+        ORDER BY q.id LIMIT %(limit)s
+        """,
+        {"stream": stream, "ids": list(ids) or None, "limit": limit},
+    )
+    return [_entry(row, whole=False) for row in rows]
+
+
+def entry(connection: Connection, number: int) -> QuarantineEntry | None:
+    """Return one published entry with its document."""
+    row = connection.execute(_SHOWN + " AND q.id = %s", (number,)).fetchone()
+    return None if row is None else _entry(row, whole=True)
+
+
+def close(connection: Connection, ids: Sequence[int]) -> None:
+    """Remove entries whose documents have become rows, or are gone from the source."""
+    connection.execute("DELETE FROM landbridge.quarantine WHERE id = ANY(%s)", (list(ids),))
+
+
+def _entry(row: Sequence[Any], *, whole: bool) -> QuarantineEntry:
+    return QuarantineEntry(
+        *row[:9],
+        row[9].isoformat(),
+        row[10] if whole else None,
+        base64.b64encode(row[11]).decode() if whole else None,
+    )

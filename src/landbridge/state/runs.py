@@ -1,0 +1,152 @@
+"""History: runs, what each stream of a run did, and what changed in a table's shape.
+
+For       Answering "what happened, when, and why" from SQL.
+Touches   landbridge.run, landbridge.run_stream, landbridge.schema_change, landbridge.column_map.
+Promises  A stream's history row commits with its rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import Any
+
+import psycopg
+from psycopg.types.json import Jsonb
+
+from landbridge.model.batch import PathProfile, Profile
+from landbridge.model.plan import Plan
+from landbridge.model.summary import SchemaChange, StreamSummary
+
+Connection = psycopg.Connection[Any]
+
+
+def start(connection: Connection, run: str, command: str, version: str, host: str) -> None:
+    """Write that a run has begun."""
+    connection.execute(
+        "INSERT INTO landbridge.run (id, command, version, host) VALUES (%s, %s, %s, %s)",
+        (run, command, version, host),
+    )
+
+
+def finish(connection: Connection, run: str, status: str, error: dict[str, str] | None) -> None:
+    """Write how a run ended."""
+    connection.execute(
+        "UPDATE landbridge.run SET finished_at = clock_timestamp(), status = %s, error = %s"
+        " WHERE id = %s",
+        (status, None if error is None else Jsonb(error), run),
+    )
+
+
+def record_stream(
+    connection: Connection,
+    run: str,
+    stream_id: int,
+    summary: StreamSummary,
+    *,
+    layout: str | None,
+    bytes_read: int,
+) -> None:
+    """Write what one stream of a run did."""
+    tally = asdict(summary.tally)
+    connection.execute(
+        """
+        INSERT INTO landbridge.run_stream (run_id, stream_id, method, load, layout, read, inserted,
+            updated, unchanged, deleted, quarantined, discarded, by_value, bytes, seconds,
+            consistent_at, error)
+        VALUES (%(run)s, %(stream)s, %(method)s, %(load)s, %(layout)s, %(read)s, %(inserted)s,
+            %(updated)s, %(unchanged)s, %(deleted)s, %(quarantined)s, %(discarded)s, %(by_value)s,
+            %(bytes)s, %(seconds)s, %(consistent_at)s, %(error)s)
+        ON CONFLICT (run_id, stream_id) DO NOTHING
+        """,
+        {
+            **tally,
+            "run": run,
+            "stream": stream_id,
+            "method": summary.method,
+            "load": summary.load,
+            "layout": layout,
+            "bytes": bytes_read,
+            "seconds": summary.seconds,
+            "consistent_at": summary.consistent_at,
+            "error": None if summary.error is None else Jsonb(summary.error),
+        },
+    )
+
+
+def record_changes(
+    connection: Connection, run: str, stream_id: int, changes: Iterable[SchemaChange]
+) -> None:
+    """Write what changed in a table's shape."""
+    rows = [(stream_id, run, c.change, c.column, c.type, c.path, c.decision) for c in changes]
+    if not rows:
+        return
+    connection.execute(
+        "INSERT INTO landbridge.schema_change"
+        " (stream_id, run_id, change, column_name, type, path, decision)"
+        " SELECT * FROM unnest(%s::bigint[], %s::uuid[], %s::text[], %s::text[], %s::text[],"
+        " %s::text[], %s::text[])",
+        [list(column) for column in zip(*rows, strict=True)],
+    )
+
+
+def record_columns(
+    connection: Connection,
+    stream_id: int,
+    tables: list[str],
+    plan: Plan,
+    profile: Profile,
+) -> None:
+    """Write the map of paths and columns, with what a full read saw at each path.
+
+    Rows that would stay as they are are not written again.
+    """
+    rows = []
+    for index, (name, table) in enumerate(zip(tables, plan.tables, strict=True)):
+        columns: dict[tuple[str, ...], list[tuple[str, str, str]]] = {}
+        for column in table.columns:
+            if column.path:
+                columns.setdefault(column.path, []).append(
+                    (column.name, column.type, column.family)
+                )
+        for path, field in table.walk():
+            seen = profile.get((index, path), PathProfile())
+            places = columns.get(path) or ([] if field.fields else [("", None, None)])  # type: ignore[list-item]
+            for column_name, column_type, family in places:
+                rows.append(
+                    {
+                        "table_name": name,
+                        "path": list(path),
+                        "column_name": column_name,
+                        "type": column_type,
+                        "family": family,
+                        "kinds": seen.counts,
+                        "minimum": _finite(seen.minimum),
+                        "maximum": _finite(seen.maximum),
+                        "by_value": seen.by_value,
+                        "escaped": seen.escaped,
+                    }
+                )
+    connection.execute(
+        """
+        INSERT INTO landbridge.column_map AS m (stream_id, table_name, path, column_name, type,
+                                                family, kinds, minimum, maximum, by_value, escaped)
+        SELECT %s, r.table_name, r.path, r.column_name, r.type, r.family, r.kinds, r.minimum,
+               r.maximum, r.by_value, r.escaped
+        FROM jsonb_to_recordset(%s) AS r(table_name text, path text[], column_name text, type text,
+             family text, kinds jsonb, minimum jsonb, maximum jsonb, by_value bigint,
+             escaped bigint)
+        ON CONFLICT (stream_id, table_name, path, column_name) DO UPDATE
+        SET type = excluded.type, family = excluded.family, kinds = excluded.kinds,
+            minimum = excluded.minimum, maximum = excluded.maximum,
+            by_value = excluded.by_value, escaped = excluded.escaped
+        WHERE (m.type, m.family, m.kinds, m.minimum, m.maximum, m.by_value, m.escaped)
+           IS DISTINCT FROM (excluded.type, excluded.family, excluded.kinds, excluded.minimum,
+                             excluded.maximum, excluded.by_value, excluded.escaped)
+        """,
+        (stream_id, Jsonb(rows)),
+    )
+
+
+def _finite(extremes: dict[str, float | int]) -> dict[str, float | int]:
+    return {str(kind): value for kind, value in extremes.items()}

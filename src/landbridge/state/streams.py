@@ -1,0 +1,206 @@
+"""Streams: which collection fills which table, its plan and position, and who may write it now.
+
+For       Opening a stream for a run, fencing out stale runs, and saving what a publish made true.
+Touches   landbridge.stream, landbridge.lease.
+Promises  One living holder a stream. `lock_for_publish` and `lock_for_chunk` fail where another
+          run has raised the epoch since.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from psycopg.types.json import Jsonb
+
+from landbridge.errors import FencedError
+
+Connection = psycopg.Connection[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class StreamKey:
+    """What identifies a stream: its collection and the table that it fills."""
+
+    database: str
+    collection: str
+    target_schema: str
+    target_table: str
+
+
+@dataclass(frozen=True, slots=True)
+class StreamRecord:
+    """A stream's row, as it was when this run took it."""
+
+    id: int
+    key: StreamKey
+    load: str
+    fingerprint: bytes
+    plan: dict[str, Any] | None
+    epoch: int
+    generation: int
+    loading: dict[str, Any] | None
+    table_oid: int | None
+
+
+def table_names(connection: Connection, target_schema: str) -> dict[tuple[str, str], str]:
+    """Return the table of every (database, collection) that has one in that schema."""
+    rows = connection.execute(
+        "SELECT database, collection, target_table FROM landbridge.stream WHERE target_schema = %s",
+        (target_schema,),
+    )
+    return {(database, collection): table for database, collection, table in rows}
+
+
+def enter(
+    connection: Connection,
+    key: StreamKey,
+    *,
+    source: str,
+    method: str,
+    load: str,
+    fingerprint: bytes,
+) -> int:
+    """Return the id of the stream, made if it is new."""
+    row = connection.execute(
+        """
+        WITH made AS (
+            INSERT INTO landbridge.stream (source, database, collection, target_schema,
+                                           target_table, method, load, fingerprint)
+            VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
+            ON CONFLICT DO NOTHING
+            RETURNING id)
+        SELECT id FROM made
+        UNION ALL
+        SELECT id FROM landbridge.stream
+        WHERE target_schema = %s AND target_table = %s
+        """,
+        (
+            source,
+            key.database,
+            key.collection,
+            key.target_schema,
+            key.target_table,
+            method,
+            load,
+            fingerprint,
+            key.target_schema,
+            key.target_table,
+        ),
+    ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def raise_epoch(connection: Connection, stream_id: int) -> StreamRecord:
+    """Take the stream over: from now on commits under an older epoch are refused."""
+    row = connection.execute(
+        "UPDATE landbridge.stream SET epoch = epoch + 1 WHERE id = %s"
+        " RETURNING database, collection, target_schema, target_table,"
+        " load, fingerprint, plan, epoch, generation, loading, table_oid",
+        (stream_id,),
+    ).fetchone()
+    assert row is not None
+    load, fingerprint, plan, epoch, generation, loading, table_oid = row[4:]
+    return StreamRecord(
+        stream_id,
+        StreamKey(*row[:4]),
+        load,
+        bytes(fingerprint),
+        plan,
+        epoch,
+        generation,
+        loading,
+        table_oid,
+    )
+
+
+def lock_for_chunk(connection: Connection, stream: StreamRecord) -> None:
+    """Hold the stream's row in share mode until this chunk commits.
+
+    Raises:
+        FencedError: another run has taken the stream.
+
+    """
+    _require(
+        connection.execute(
+            "SELECT 1 FROM landbridge.stream WHERE id = %s AND epoch = %s FOR SHARE",
+            (stream.id, stream.epoch),
+        ),
+        stream,
+    )
+
+
+def lock_for_publish(connection: Connection, stream: StreamRecord) -> None:
+    """Hold the stream's row alone: waits for chunks under way, and lets no other run in.
+
+    Raises:
+        FencedError: another run has taken the stream.
+
+    """
+    _require(
+        connection.execute(
+            "SELECT 1 FROM landbridge.stream WHERE id = %s AND epoch = %s FOR UPDATE",
+            (stream.id, stream.epoch),
+        ),
+        stream,
+    )
+
+
+def _require(cursor: psycopg.Cursor[Any], stream: StreamRecord) -> None:
+    if cursor.fetchone() is None:
+        raise FencedError(
+            f"this run no longer holds {stream.key.database}.{stream.key.collection}",
+            why="another run has taken the stream over since",
+            fix="nothing was lost: wait for the other run, or start this command again",
+        )
+
+
+def save_loading(
+    connection: Connection, stream: StreamRecord, loading: dict[str, Any] | None
+) -> None:
+    """Remember a load by ranges that can be resumed, or that there is none."""
+    connection.execute(
+        "UPDATE landbridge.stream SET loading = %s WHERE id = %s",
+        (None if loading is None else Jsonb(loading), stream.id),
+    )
+
+
+def save_published(
+    connection: Connection,
+    stream: StreamRecord,
+    *,
+    source: str,
+    method: str,
+    load: str,
+    fingerprint: bytes,
+    plan: dict[str, Any],
+    generation: int,
+    table_oid: int,
+    consistent_at: str | None,
+) -> None:
+    """Make a load the one that readers see; belongs in the transaction that shows its rows."""
+    unchanged = plan == stream.plan
+    connection.execute(
+        """
+        UPDATE landbridge.stream
+        SET source = %s, method = %s, load = %s, fingerprint = %s,
+            plan = CASE WHEN %s THEN plan ELSE %s END,
+            generation = %s, loading = NULL, table_oid = %s, consistent_at = %s,
+            last_success_at = now()
+        WHERE id = %s
+        """,
+        (
+            source,
+            method,
+            load,
+            fingerprint,
+            unchanged,
+            None if unchanged else Jsonb(plan),
+            generation,
+            table_oid,
+            consistent_at,
+            stream.id,
+        ),
+    )
