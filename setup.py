@@ -54,6 +54,7 @@ def extensions() -> list[Extension]:
     kernel = Extension(
         "landbridge.codec._kernel",
         [str(KERNEL)],
+        depends=[str(header) for header in KERNEL.parent.glob("native/*.hpp")],
         language="c++",
         extra_compile_args=COMPILE_ARGS,
         extra_link_args=LINK_ARGS,

@@ -22,9 +22,10 @@ import pymongo
 import pytest
 
 import landbridge
-from landbridge.embedded import Mongod, PostgreSQL, process, servers
+from landbridge.embedded import Mongod, PostgreSQL, servers
 from landbridge.embedded import folder as folder_module
 from landbridge.embedded import postgres as postgres_module
+from landbridge.embedded import server as server_module
 from landbridge.errors import EmbeddedError
 
 FAST = {"fsync": "off"}
@@ -176,13 +177,25 @@ class Stranger(socketserver.ThreadingTCPServer):
         self.server_close()
 
 
+@pytest.mark.parametrize("server", [Mongod, PostgreSQL])
+def test_a_port_that_somebody_takes_first_is_given_up(
+    server: type[Mongod] | type[PostgreSQL], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Mongod(replica_set=False) as faster:
+        taken = urlsplit(faster.uri).port
+        ports = iter([taken, server_module.free_port()])
+        monkeypatch.setattr(server_module, "free_port", lambda: next(ports))
+        with server() as slower:
+            assert urlsplit(slower.uri).port != taken
+
+
 HOLD = """
 import sys, time
 from pathlib import Path
 from landbridge.embedded import Mongod, PostgreSQL
 path = Path(sys.argv[1]) if len(sys.argv) > 1 else None
 with Mongod(path and path / "m") as m, PostgreSQL(path and path / "p") as p:
-    print(m.uri, p.uri, m.pid, p.pid, m._folder.path, p._folder.path, flush=True)
+    print(m.uri, p.uri, m.pid, p.pid, m.folder.path, p.folder.path, flush=True)
     time.sleep(600)
 """
 
@@ -249,12 +262,24 @@ def as_owner(path: Path) -> dict[str, object]:
 
 def test_a_crash_in_the_middle_of_initdb_is_survived(place: Path) -> None:
     (place / "p" / "data.new" / "base").mkdir(parents=True)
+    (place / "p" / "lock").touch()
     with PostgreSQL(place / "p", settings=FAST) as server:
         psycopg.connect(server.uri).close()
 
 
+@pytest.mark.parametrize("server", [Mongod, PostgreSQL])
+def test_a_folder_of_other_things_is_left_alone(
+    server: type[Mongod] | type[PostgreSQL], place: Path
+) -> None:
+    (place / "letter.txt").write_text("mine")
+    with pytest.raises(EmbeddedError, match="holds something else"):
+        server(place).start()
+    assert stat.S_IMODE(place.stat().st_mode) == 0o755
+    assert [path.name for path in place.iterdir()] == ["letter.txt"]
+
+
 def test_two_servers_never_share_a_folder(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(process, "LOCK_SECONDS_MAX", 0.1)
+    monkeypatch.setattr(folder_module, "LOCK_SECONDS_MAX", 0.1)
     with (
         PostgreSQL(place / "p", settings=FAST),
         pytest.raises(EmbeddedError, match="another server runs in that folder"),

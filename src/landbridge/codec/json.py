@@ -44,7 +44,7 @@ class JsonWriter:
     def document(self, data: bytes, start: int, end: int, level: int = 1) -> str:
         """Return the document `data[start:end]` as a JSON object."""
         forms = _PLAIN if self.nested == "plain" else _CANONICAL
-        members = []
+        members: list[str] = []
         before = b""
         for element in elements(data, start, end, level):
             key = element.key

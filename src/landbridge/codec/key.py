@@ -135,7 +135,7 @@ def _object(element: Element) -> bytes:
 
 def _members(data: bytes, start: int, end: int, level: int) -> bytes:
     """Return what orders a document: of each element its type, then name, then content."""
-    parts = []
+    parts: list[bytes] = []
     for member in elements(data, start, end, level):
         parts += (
             bytes((_RANK[member.kind],)),

@@ -2,9 +2,7 @@
 
 For       The demo, the tests and the benchmarks.
 Touches   Its own folder and process. `LANDBRIDGE_MONGOD` names another mongod than the wheel's.
-Promises  When `start` returns, the server accepts writes. After `kill`, and after a crash of
-          whoever ran it before, `start` brings the same data up again, at the same address
-          while its port is free.
+Promises  When `start` returns, the server accepts writes, over what a crash has left too.
 """
 
 from __future__ import annotations
@@ -13,19 +11,17 @@ import os
 import signal
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
-from landbridge.embedded.folder import Folder, wheel_file
-from landbridge.embedded.process import Launch, ServerProcess, free_port, port_is_free
-from landbridge.errors import EmbeddedError
+from landbridge.embedded.folder import wheel_file
+from landbridge.embedded.process import Launch, ServerProcess
+from landbridge.embedded.server import Server
 
 Client = Any  # pymongo is imported when a server starts, so that `--help` stays fast.
 
 REPLICA_SET = "landbridge"
 USER = "landbridge"
 PING_TIMEOUT_MS = 500
-PORT_TRIES = 3
 AUTHENTICATION_FAILED = 18
 ALREADY_INITIALIZED = 23
 DEFAULT_PARAMETERS = {
@@ -35,12 +31,14 @@ DEFAULT_PARAMETERS = {
 }
 
 
-class Mongod:
+class Mongod(Server):
     """One mongod of our own, as a context manager.
 
     Without `path` its data is thrown away at the end. `auth` asks for a password, which then
     stands in `uri`.
     """
+
+    name = "mongod"
 
     def __init__(
         self,
@@ -50,96 +48,30 @@ class Mongod:
         parameters: Mapping[str, str] | None = None,
         auth: bool = False,
     ) -> None:
-        self._path = path
+        super().__init__(path)
         self._replica_set = replica_set
         self._cache_gb = cache_gb
         self._parameters = DEFAULT_PARAMETERS | dict(parameters or {})
         self._auth = auth
-        self._folder: Folder | None = None
-        self._process: ServerProcess | None = None
-        self._port = 0
-
-    def __enter__(self) -> Mongod:
-        self.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.stop()
 
     @property
     def uri(self) -> str:
         """Where the server listens, with its password if it has one."""
         if not self._auth:
             return f"mongodb://127.0.0.1:{self._port}/?directConnection=true"
-        password = self._require_folder().secret("password")
         return (
-            f"mongodb://{USER}:{password}@127.0.0.1:{self._port}"
+            f"mongodb://{USER}:{self.folder.secret('password')}@127.0.0.1:{self._port}"
             "/?directConnection=true&authSource=admin"
         )
 
-    @property
-    def pid(self) -> int:
-        """The process id of mongod itself."""
-        if self._process is None:
-            raise EmbeddedError("mongod has no pid", why="it is not running", fix="start it")
-        return self._process.pid
+    def _account(self) -> None:
+        return None
 
-    def start(self) -> None:
-        """Start the server, again if it was killed or stopped, and wait until it is ready."""
-        if self._process is not None and self._process.alive:
-            return
-        if self._folder is None:
-            self._folder = Folder(self._path, name="mongod", account=None)
-        (self._folder.path / "data").mkdir(exist_ok=True)
-        try:
-            for tries_left in reversed(range(PORT_TRIES)):
-                try:
-                    self._start_once(self._folder)
-                    return
-                except EmbeddedError as error:
-                    if "Address already in use" not in error.why or tries_left == 0:
-                        raise
-                    self._port = 0
-        except BaseException:
-            self.stop()
-            raise
+    def _prepare(self) -> None:
+        (self.folder.path / "data").mkdir(exist_ok=True)
 
-    def stop(self) -> None:
-        """Stop the server cleanly; data that is not kept is removed."""
-        if self._process is not None:
-            self._process.stop()
-            self._process = None
-        if self._folder is not None:
-            self._folder.discard()
-            if self._folder.temporary:
-                self._folder = None
-
-    def kill(self) -> None:
-        """Kill the server with -9, as a crash would; `start` brings it back."""
-        if self._process is not None:
-            self._process.kill()
-
-    def _start_once(self, folder: Folder) -> None:
-        if self._port == 0 or not port_is_free(self._port):
-            self._port = free_port()
-        process = ServerProcess(self._launch(folder))
-        self._process = process
-        process.wait_until(self._answers)
-        known = self._auth and self._user_is_known()
-        if self._replica_set:
-            process.wait_until(lambda: self._is_primary(known))
-        if self._auth and not known:
-            # Through the door that mongod leaves open on loopback until there is a user.
-            with self._client(known) as client:
-                password = folder.secret("password")
-                client.admin.command("createUser", USER, pwd=password, roles=["root"])
-
-    def _launch(self, folder: Folder) -> Launch:
+    def _launch(self) -> Launch:
+        folder = self.folder
         command = [
             str(find_mongod()),
             f"--dbpath={folder.path / 'data'}",
@@ -166,16 +98,17 @@ class Mongod:
             remove_when_deserted=folder.temporary,
         )
 
-    def _answers(self) -> bool:
-        from pymongo.errors import PyMongoError
-
-        try:
-            with self._client() as client:
-                client.admin.command("ping")
-        except PyMongoError:
-            return False
-        # Another server may have taken the port; then ours is about to end.
-        return self._process is not None and self._process.alive
+    def _await(self, process: ServerProcess) -> None:
+        # Its own word: at the port somebody else might answer, who was faster.
+        process.wait_until(lambda: "Waiting for connections" in process.log())
+        known = self._auth and self._user_is_known()
+        if self._replica_set:
+            process.wait_until(lambda: self._is_primary(known))
+        if self._auth and not known:
+            # Through the door that mongod leaves open on loopback until there is a user.
+            with self._client(known) as client:
+                password = self.folder.secret("password")
+                client.admin.command("createUser", USER, pwd=password, roles=["root"])
 
     def _is_primary(self, known: bool) -> bool:
         from pymongo.errors import AutoReconnect
@@ -224,11 +157,6 @@ class Mongod:
 
         uri = self.uri if known else f"mongodb://127.0.0.1:{self._port}/?directConnection=true"
         return MongoClient(uri, serverSelectionTimeoutMS=PING_TIMEOUT_MS)
-
-    def _require_folder(self) -> Folder:
-        if self._folder is None:
-            raise EmbeddedError("mongod has no address", why="it was not started", fix="start it")
-        return self._folder
 
 
 def find_mongod() -> Path:

@@ -1,15 +1,14 @@
 """One server process: started through its keeper, watched, stopped, killed.
 
-For       What mongod and PostgreSQL have in common as processes: a folder, a lock, a log, a
-          port, an account to run as.
-Touches   The folder it is given, and processes that it started itself.
-Promises  Two servers never share a folder. No server outlives this process.
+For       What mongod and PostgreSQL have in common as processes: a log, a port, an account to
+          run as, a keeper.
+Touches   The log, and processes that it started itself.
+Promises  No server outlives this process.
 """
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import signal
@@ -23,7 +22,6 @@ from pathlib import Path
 
 from landbridge.errors import EmbeddedError
 
-LOCK_SECONDS_MAX = 10.0  # A killed predecessor is gone in milliseconds, its disk cache in seconds.
 START_SECONDS_MAX = 60.0  # Recovery after a crash is in it.
 STOP_SECONDS_MAX = 40.0  # The keeper gives up at 30 and kills.
 POLL_SECONDS = 0.01
@@ -65,22 +63,26 @@ class Launch:
         """Where the server's own words go."""
         return self.folder / f"{self.name}.log"
 
+    @property
+    def log_hint(self) -> str:
+        """How a person gets to read more of them than an error shows."""
+        if self.remove_when_deserted:
+            return "start it in a folder that is kept, to have its whole log"
+        return f"read {self.log}"
+
 
 class ServerProcess:
-    """A running server; made by `launch`, ended by `stop` or `kill`."""
+    """A running server, ended by `stop` or `kill`; it holds `lock` as long as it lives."""
 
-    def __init__(self, launch: Launch) -> None:
+    def __init__(self, launch: Launch, lock: int) -> None:
         self._launch = launch
         self._log_start = launch.log.stat().st_size if launch.log.exists() else 0
-        lock = _lock_folder(launch)
-        try:
-            self._keeper = _start_keeper(launch, lock)
-        finally:
-            os.close(lock)  # The server and its keeper have it now.
+        self._keeper = _start_keeper(launch, lock)
         assert self._keeper.stdout is not None
         first_line = self._keeper.stdout.readline().strip()
         if not first_line.isdigit():
             self._keeper.wait()
+            self._close()
             raise EmbeddedError(
                 f"cannot start {launch.name}",
                 why=first_line or "its keeper process ended at once",
@@ -103,8 +105,8 @@ class ServerProcess:
                 self.kill()
                 raise EmbeddedError(
                     f"{self._launch.name} did not come up in {START_SECONDS_MAX:.0f} s",
-                    why=self.log_tail() or "it wrote nothing to its log",
-                    fix=f"read {self._launch.log}",
+                    why=self._log_tail() or "it wrote nothing to its log",
+                    fix=self._launch.log_hint,
                 )
             time.sleep(POLL_SECONDS)
 
@@ -126,13 +128,22 @@ class ServerProcess:
         self._keeper.wait(STOP_SECONDS_MAX)
         self._close()
 
-    def log_tail(self) -> str:
-        """The last lines that the server wrote since it was started."""
-        with contextlib.suppress(OSError), self._launch.log.open("rb") as log:
-            log.seek(self._log_start)
-            lines = log.read().decode(errors="replace").splitlines()
-            return "\n".join(lines[-LOG_TAIL_LINES:])
-        return ""
+    @property
+    def port_was_taken(self) -> bool:
+        """True where the server ended because somebody else has its port."""
+        return "Address already in use" in self.log()
+
+    def log(self) -> str:
+        """What the server wrote since it was started."""
+        try:
+            with self._launch.log.open("rb") as log:
+                log.seek(self._log_start)
+                return log.read().decode(errors="replace")
+        except FileNotFoundError:
+            return ""
+
+    def _log_tail(self) -> str:
+        return "\n".join(self.log().splitlines()[-LOG_TAIL_LINES:])
 
     def _close(self) -> None:
         for pipe in (self._keeper.stdin, self._keeper.stdout):
@@ -141,7 +152,7 @@ class ServerProcess:
                 pipe.close()
 
     def _failure(self) -> EmbeddedError:
-        name, said, code = self._launch.name, self.log_tail(), self._keeper.returncode
+        name, said, code = self._launch.name, self._log_tail(), self._keeper.returncode
         missing = [library for library in APT_PACKAGES if library in said]
         if code == EXIT_NO_LIBRARY and missing:
             return EmbeddedError(
@@ -158,7 +169,7 @@ class ServerProcess:
         return EmbeddedError(
             f"{name} ended while it started (exit code {code})",
             why=said or "it wrote nothing to its log",
-            fix=f"read {self._launch.log}",
+            fix=self._launch.log_hint,
         )
 
 
@@ -193,25 +204,6 @@ def run_as(account: Account | None, command: Sequence[str]) -> subprocess.Comple
         group=account.gid,
         extra_groups=[],
     )
-
-
-def _lock_folder(launch: Launch) -> int:
-    """Take the folder for one server; the lock ends with the last process that holds it."""
-    lock = os.open(launch.folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    deadline = time.monotonic() + LOCK_SECONDS_MAX
-    while True:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return lock
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                os.close(lock)
-                raise EmbeddedError(
-                    f"cannot start {launch.name} in {launch.folder}",
-                    why="another server runs in that folder",
-                    fix="stop it first, or choose another folder",
-                ) from None
-            time.sleep(POLL_SECONDS)
 
 
 def _start_keeper(launch: Launch, lock: int) -> subprocess.Popen[str]:

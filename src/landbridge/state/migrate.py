@@ -54,7 +54,7 @@ def migrate(connection: psycopg.Connection[Any]) -> None:
             present = _applied(connection)
             for number, text in migrations:
                 if number > present:
-                    connection.execute(sql.SQL(text))  # type: ignore[arg-type]
+                    connection.execute(sql.SQL(text))
                     connection.execute(
                         "INSERT INTO landbridge.migration (number) VALUES (%s)", (number,)
                     )

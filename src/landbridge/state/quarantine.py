@@ -21,7 +21,7 @@ Connection = psycopg.Connection[Any]
 _SHOWN = """
     SELECT q.id, s.database || '.' || s.collection, s.target_schema || '.' || s.target_table,
            q.document_id, q.path, q.problem, q.reason, q.replaced, q.run_id::text, q.at,
-           q.document_json, q.document, s.id
+           q.document_json, q.document
     FROM landbridge.quarantine q JOIN landbridge.stream s ON s.id = q.stream_id
     WHERE q.generation <= s.generation
 """
@@ -157,9 +157,18 @@ def close(connection: Connection, ids: Sequence[int]) -> None:
 
 
 def _entry(row: Sequence[Any], *, whole: bool) -> QuarantineEntry:
+    number, stream, table, document_id, path, problem, reason, replaced, run, at = row[:10]
     return QuarantineEntry(
-        *row[:9],
-        row[9].isoformat(),
+        number,
+        stream,
+        table,
+        document_id,
+        path,
+        problem,
+        reason,
+        replaced,
+        run,
+        at.isoformat(),
         row[10] if whole else None,
         base64.b64encode(row[11]).decode() if whole else None,
     )

@@ -1,0 +1,228 @@
+"""Reports for people: what a run did, what it would do, what was set aside.
+
+For       The verbs, which hand in what the bridge returned.
+Touches   Standard output; standard error for the streams that failed.
+Promises  A table fits 100 columns on a terminal and is never cut in a pipe. Whatever a run says
+          about a document that is not an ordinary row is shown here, and never in colour alone.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import click
+from rich import box
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from landbridge.cli.text import count_of, duration, printable, size
+from landbridge.errors import redact
+from landbridge.model.report import QuarantineEntry, StreamPlan, SyncPlan
+from landbridge.model.summary import StreamSummary, Summary, Tally
+
+TABLE_WIDTH_MAX = 100
+PIPE_WIDTH = 1000  # Nothing that reads a pipe wants a table cut.
+CHANGES_SHOWN_MAX = 5
+TALLY_COLUMNS = ("read", "inserted", "updated", "unchanged", "deleted", "quarantined")
+
+
+def console_for_stdout() -> Console:
+    """Return the console that reports are printed on."""
+    if not sys.stdout.isatty():
+        return Console(width=PIPE_WIDTH, highlight=False, markup=False)
+    return Console(highlight=False, markup=False)
+
+
+def summary_document(summary: Summary) -> dict[str, Any]:
+    """Return the JSON report of a run, without any password that a server may have echoed."""
+    streams = tuple(
+        replace(stream, error=_clean(stream.error), notes=tuple(map(redact, stream.notes)))
+        for stream in summary.streams
+    )
+    cleaned = replace(
+        summary,
+        streams=streams,
+        error=_clean(summary.error),
+        notes=tuple(map(redact, summary.notes)),
+    )
+    return cleaned.to_json()
+
+
+def show_summary(summary: Summary, *, target_hint: str) -> None:
+    """Print what a run did; `target_hint` is the flag that names its target again."""
+    show_counts(summary)
+    for line in remarks(summary):
+        click.echo(line)
+    for stream in summary.streams:
+        if stream.error is not None:
+            show_stream_error(f"{stream.stream}: ", stream.error)
+    if summary.error is not None and not any(stream.error for stream in summary.streams):
+        show_stream_error("", summary.error)
+    if any(stream.tally.quarantined for stream in summary.streams):
+        click.echo(f"next: landbridge quarantine list{target_hint}")
+
+
+def show_counts(summary: Summary) -> None:
+    """Print one line for each stream, and their sum."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_footer=len(summary.streams) > 1)
+    total = sum_of(stream.tally for stream in summary.streams)
+    table.add_column("collection", footer="total", overflow="fold")
+    for name in TALLY_COLUMNS:
+        table.add_column(name, footer=f"{getattr(total, name):,}", justify="right", no_wrap=True)
+    table.add_column("seconds", footer=f"{summary.seconds:.1f}", justify="right", no_wrap=True)
+    for stream in summary.streams:
+        counts = [f"{getattr(stream.tally, name):,}" for name in TALLY_COLUMNS]
+        failed = stream.error is not None
+        table.add_row(
+            Text(name_of(stream) + ("\nfailed, see below" if failed else "")),
+            *counts,
+            f"{stream.seconds:.1f}",
+            style="red" if failed else None,
+        )
+    ends = {(stream.database, stream.target_schema) for stream in summary.streams}
+    for database, schema in sorted(ends):
+        click.echo(f"{printable(database)} → schema {printable(schema)}")
+    print_table(table)
+
+
+def remarks(summary: Summary) -> list[str]:
+    """Return what the counts alone do not say, one line each."""
+    lines = [f"note: {note}" for note in summary.notes]
+    for stream in summary.streams:
+        name, tally = stream.collection, stream.tally
+        lines += [f"{name}: {note}" for note in stream.notes]
+        if tally.discarded:
+            lines.append(f"{name}: {count_of(tally.discarded, 'value')} discarded, as --contract asks")
+        if tally.by_value:
+            lines.append(
+                f"{name}: {count_of(tally.by_value, 'value')} kept by value only; "
+                "--raw bson keeps every byte beside them"
+            )
+        lines += changes_of(stream)
+    return [printable(redact(line)) for line in lines]
+
+
+def changes_of(stream: StreamSummary) -> list[str]:
+    """Return how the shape of a living table changed; a new table is no change."""
+    if any(change.change == "table" for change in stream.schema_changes):
+        return []
+    lines = [
+        f"{stream.collection}: {change.change} column {change.column} {change.type}"
+        f" for field {change.path}"
+        for change in stream.schema_changes[:CHANGES_SHOWN_MAX]
+    ]
+    more = len(stream.schema_changes) - CHANGES_SHOWN_MAX
+    if more > 0:
+        lines.append(f"{stream.collection}: and {count_of(more, 'more change')}, see --json")
+    return lines
+
+
+def show_stream_error(prefix: str, error: dict[str, str]) -> None:
+    """Print the error of a stream as `main` prints that of a command."""
+    click.echo(
+        f"{click.style('error:', fg='red', bold=True)} "
+        + printable(redact(prefix + error.get("message", "")))
+        + f"\n  fix: {printable(redact(error.get('fix', '')))}",
+        err=True,
+    )
+
+
+def show_plan(plan: SyncPlan) -> None:
+    """Print what a sync would do."""
+    for stream in plan.streams:
+        show_stream_plan(stream)
+    count = count_of(len(plan.streams), "collection")
+    click.echo(f"{count}; nothing was touched. Columns are those of a sample: the load looks at")
+    click.echo("every document, and a field that it meets for the first time gets its column too.")
+    click.echo("next: the same command without --dry-run")
+
+
+def show_stream_plan(stream: StreamPlan) -> None:
+    """Print what a sync would do with one collection."""
+    documents = "an unknown number of" if stream.documents is None else f"about {stream.documents:,}"
+    length = "" if stream.bytes is None else f", {size(stream.bytes)}"
+    made = "into the table that is there" if stream.exists else "into a new table"
+    click.echo(printable(f"{stream.stream} → {stream.table}"))
+    click.echo(f"  {documents} documents{length}; {stream.load} {made}; layout {stream.layout}")
+    click.echo(f"  columns, from a sample of {count_of(stream.sampled, 'document')}:")
+    table = Table(box=None, pad_edge=False, show_header=False, padding=(0, 2, 0, 0))
+    for column in stream.columns:
+        path = f"field {column.path}" if column.path not in ("", column.name) else ""
+        table.add_row("   ", *(Text(printable(t)) for t in (column.name, column.type, path)))
+    print_table(table)
+    for note in stream.notes:
+        click.echo(f"  note: {printable(redact(note))}")
+    for statement in stream.ddl:
+        click.echo("  " + printable(redact(statement)).replace("\n", "\n  "))
+    click.echo()
+
+
+def show_entries(entries: Sequence[QuarantineEntry]) -> None:
+    """Print quarantine entries, one a line."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in ("entry", "stream", "_id", "field", "reason", "since"):
+        table.add_column(heading, overflow="fold")
+    for entry in entries:
+        values = (
+            str(entry.id), entry.stream, entry.document_id, entry.path, entry.reason, entry.at[:16],
+        )
+        table.add_row(*(Text(printable(value)) for value in values))
+    print_table(table)
+
+
+def show_entry(entry: QuarantineEntry) -> None:
+    """Print one quarantine entry with its document."""
+    replaced = "yes, its older row left the table" if entry.replaced else "no"
+    for label, value in (
+        ("entry", str(entry.id)),
+        ("stream", entry.stream),
+        ("table", entry.table),
+        ("_id", entry.document_id),
+        ("field", entry.path),
+        ("problem", entry.problem),
+        ("reason", entry.reason),
+        ("replaced", replaced),
+        ("run", entry.run),
+        ("since", entry.at),
+        ("document", entry.document or "not kept"),
+    ):
+        click.echo(f"{label:9} {printable(value)}")
+
+
+def print_table(table: Table) -> None:
+    """Print a table without the blanks that pad its lines."""
+    console = console_for_stdout()
+    with console.capture() as captured:
+        console.print(table, width=min(console.width, TABLE_WIDTH_MAX) if sys.stdout.isatty() else None)
+    for line in captured.get().splitlines():
+        click.echo(line.rstrip())
+
+
+def name_of(stream: StreamSummary) -> str:
+    """Return the collection's name, with the table's where that differs."""
+    name = printable(stream.collection)
+    table = printable(stream.target_table)
+    return name if name == table else f"{name}\n→ {table}"
+
+
+def sum_of(tallies: Iterable[Tally]) -> Tally:
+    """Return the sum of all counts."""
+    total: dict[str, int] = dict.fromkeys(TALLY_COLUMNS, 0)
+    for tally in tallies:
+        for name in TALLY_COLUMNS:
+            total[name] += getattr(tally, name)
+    return Tally(**total)
+
+
+def rate(documents: int, seconds: float) -> str:
+    """Return `12,000 documents in 0.8 s, 15,000 a second`."""
+    text = f"{count_of(documents, 'document')} in {duration(seconds)}"
+    return f"{text}, {documents / seconds:,.0f} a second" if seconds > 0 else text
+
+
+def _clean(error: dict[str, str] | None) -> dict[str, str] | None:
+    return None if error is None else {name: redact(text) for name, text in error.items()}

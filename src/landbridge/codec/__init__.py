@@ -1,0 +1,59 @@
+"""BSON bytes to PostgreSQL's binary COPY bytes, by a compiled plan.
+
+For       The hot path: documents become rows without a Python object for each value.
+Touches   No connection, no clock, no file. One environment variable, `LANDBRIDGE_PURE`.
+Promises  A value arrives exactly, or its document is flagged with the reason at hand; input is
+          untrusted, every byte of it is checked. The compiled kernel and its pure twin agree on
+          every byte.
+
+Other rooms use the names listed in `__all__`, and `codec.names`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+
+from landbridge.codec.batches import batch_of, documents_in
+from landbridge.codec.ids import extended_json, id_of, id_text
+from landbridge.codec.key import canonical_key
+from landbridge.codec.twin import Twin
+from landbridge.model.batch import Encoder, Misfit
+from landbridge.model.plan import Plan
+
+try:
+    from landbridge.codec._kernel import Kernel
+except ImportError:  # no compiler where landbridge was installed
+    _fast: Callable[[Plan], Encoder] | None = None
+else:
+    _fast = None if os.environ.get("LANDBRIDGE_PURE") == "1" else Kernel
+
+COMPILED = _fast is not None
+
+__all__ = [
+    "COMPILED",
+    "batch_of",
+    "canonical_key",
+    "documents_in",
+    "encoder_for",
+    "explain",
+    "extended_json",
+    "id_of",
+    "id_text",
+    "slow_encoder",
+]
+
+
+def encoder_for(plan: Plan) -> Encoder:
+    """Return the fastest encoder there is; one instance a thread."""
+    return Twin(plan) if _fast is None else _fast(plan)
+
+
+def slow_encoder(plan: Plan) -> Encoder:
+    """Return the encoder for flagged documents: it moves what makes a row too wide to `_rest`."""
+    return Twin(plan, moves_wide=True)
+
+
+def explain(plan: Plan, document: bytes) -> list[Misfit]:
+    """Return every reason why a document does not fit; empty where `slow_encoder` takes it."""
+    return Twin(plan, moves_wide=True).misfits(document)

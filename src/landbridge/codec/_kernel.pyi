@@ -1,0 +1,22 @@
+"""The compiled encoder: the same rows as the pure Python twin, without the GIL."""
+
+from collections.abc import Mapping
+
+from landbridge.model.batch import Encoded, Profile
+from landbridge.model.plan import Plan
+
+class Kernel:
+    """The compiled `model.batch.Encoder`; one instance a thread."""
+
+    plan: Plan
+    def __init__(self, plan: Plan) -> None: ...
+    def encode(
+        self, data: bytes, offset: int, constants: Mapping[str, bytes | None]
+    ) -> Encoded:
+        """Encode the BSON array at `data[offset:]`; documents that do not fit are flagged."""
+
+    def output(self, table: int) -> memoryview:
+        """Return the COPY tuples of one table, made by the last `encode`."""
+
+    def take_profile(self) -> Profile:
+        """Return what was seen in rows encoded since the last call, and forget it."""

@@ -1,0 +1,135 @@
+"""One collection to read from: the MongoDB end's `Source`.
+
+For       The engine, which is handed it.
+Touches   That collection, reading only.
+Promises  `read`, `read_range` and `read_ids` miss no document that was there all the while.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from struct import pack
+from typing import Any
+
+from bson.raw_bson import RawBSONDocument
+from pymongo.errors import ExecutionTimeout, OperationFailure
+
+from landbridge.model.stream import Collection, IdRange
+from landbridge.mongo import ranges
+from landbridge.mongo.connect import Connection
+from landbridge.mongo.read import CursorRead
+from landbridge.mongo.reply import ARRAY, DOCUMENT, id_element
+from landbridge.mongo.sample import read_sample
+
+IDS_BYTES_MAX = 8_000_000  # of one command; the server takes 16 MB
+PROBE_MS_MAX = 100  # a view may take long to its first document
+NOT_YET_TRIES = 5
+NOT_YET_SECONDS = 0.1
+
+# By the server's words: not a replica set member, an unknown level, not outside a transaction.
+NO_SNAPSHOT_CODES = frozenset({2, 9, 20, 72, 123})
+SNAPSHOT_UNAVAILABLE = 246  # never for a capped collection; not yet for one just made
+
+
+class CollectionSource:
+    """A collection, view or time series as something to read from."""
+
+    def __init__(self, connection: Connection, collection: Collection) -> None:
+        self.collection = collection
+        self.identity = connection.identity
+        self._connection = connection
+
+    @cached_property
+    def snapshots(self) -> bool:
+        """Whether the server gives point-in-time reads of this collection (found by trying)."""
+        probe = {
+            "find": self.collection.name,
+            "limit": 1,
+            "singleBatch": True,
+            "maxTimeMS": PROBE_MS_MAX,
+            "readConcern": {"level": "snapshot"},
+        }
+        with self._connection.translated(f"cannot read {self.collection.stream}"):
+            for _ in range(1 if self.collection.capped else NOT_YET_TRIES):
+                try:
+                    reply = self._connection.source.command(probe)
+                    # Some servers take the level for a wish.
+                    return "atClusterTime" in reply["cursor"]
+                except ExecutionTimeout:
+                    return True  # it was at work on it
+                except OperationFailure as error:
+                    if error.code in NO_SNAPSHOT_CODES:
+                        return False
+                    if error.code != SNAPSHOT_UNAVAILABLE:
+                        raise
+                if not self.collection.capped:
+                    time.sleep(NOT_YET_SECONDS)
+        return False
+
+    @property
+    def snapshot_seconds(self) -> float:
+        """How long the server keeps the history a snapshot read needs."""
+        return self._connection.snapshot_seconds
+
+    def read(self, *, snapshot: bool) -> CursorRead:
+        """Read the whole collection by one cursor."""
+        return self._find({}, level="snapshot" if snapshot else "majority")
+
+    def read_range(self, part: IdRange) -> CursorRead:
+        """Read one range in `_id` order; a range whose `low` isn't below its `high` is empty."""
+        # Bounds of the index follow the whole BSON order; a filter would stay in one type.
+        command: dict[str, Any] = {"hint": {"_id": 1}, "sort": {"_id": 1}}
+        if part.low is not None:
+            command["min"] = RawBSONDocument(part.low)
+        if part.high is not None:
+            command["max"] = RawBSONDocument(part.high)
+        return self._find(command)
+
+    def read_ids(self, ids: Sequence[bytes]) -> CursorRead:
+        """Read the documents with these ids, each a BSON document `{_id: …}`."""
+        return self._find(*({"filter": ids_filter(group)} for group in _groups(ids)))
+
+    def split(self, bytes_each: int) -> list[IdRange]:
+        """Cut the whole `_id` order into ranges of about that size; together they miss nothing."""
+        return ranges.split(self._connection, self.collection, bytes_each)
+
+    def sample(self, documents: int, seconds: float) -> list[bytes]:
+        """Return up to that many documents, read for at most about that long."""
+        return read_sample(self._connection, self.collection, documents, seconds)
+
+    def _find(self, *parts: dict[str, Any], level: str = "majority") -> CursorRead:
+        options: dict[str, Any] = {"readConcern": {"level": level}}
+        if self.collection.kind == "view":
+            options["allowDiskUse"] = True
+        commands = [{"find": self.collection.name, **part, **options} for part in parts]
+        return CursorRead(self._connection, commands, self.collection.document_bytes)
+
+
+def ids_filter(ids: Sequence[bytes]) -> RawBSONDocument:
+    """Return `{_id: {$in: […]}}` with the values exactly as they are in `ids`."""
+    # By hand, because values that Python can't hold (years, broken text) must pass unchanged.
+    elements = []
+    for index, document in enumerate(ids):
+        kind, value = id_element(document)
+        elements.append(b"%c%d\0%b" % (kind, index, value))
+    listed = _document(b"%c$in\0%b" % (ARRAY, _document(b"".join(elements))))
+    return RawBSONDocument(_document(b"%c_id\0%b" % (DOCUMENT, listed)))
+
+
+def _document(elements: bytes) -> bytes:
+    return pack("<i", len(elements) + 5) + elements + b"\0"
+
+
+def _groups(ids: Sequence[bytes]) -> Iterator[list[bytes]]:
+    group: list[bytes] = []
+    size = 0
+    for document in ids:
+        if group and size + len(document) > IDS_BYTES_MAX:
+            yield group
+            group, size = [], 0
+        group.append(document)
+        size += len(document)
+    if group:
+        yield group

@@ -1,0 +1,114 @@
+"""Connections to the target: opened when needed, bounded, and named after their run.
+
+For       A session for each stream at work, and a bounded pool for COPY.
+Touches   The target database.
+Promises  Every connection is closed with `Target`; errors say which address, never the password.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import psycopg
+from psycopg import conninfo
+
+from landbridge.errors import StopError
+from landbridge.postgres import faults
+from landbridge.postgres.session import PostgresSession
+
+CONNECT_SECONDS_MAX = 10
+SERVER_VERSION_MIN = 15_00_00
+
+
+class Target:
+    """A target database during one run; safe for several threads."""
+
+    def __init__(self, uri: str, application_name: str, copy_connections: int) -> None:
+        self._uri = uri
+        self._application_name = application_name
+        self._free: list[PostgresSession] = []
+        self._all: list[PostgresSession] = []
+        self._lock = threading.Lock()
+        self._copy_slots = threading.BoundedSemaphore(copy_connections)
+        self.copy_connections = copy_connections
+
+    @property
+    def pids(self) -> list[int]:
+        """Backend process ids of all connections that are open."""
+        with self._lock:
+            return [session.pid for session in self._all if not session.connection.closed]
+
+    @contextmanager
+    def session(self) -> Iterator[PostgresSession]:
+        """Borrow a connection; a broken one is not given to anyone again."""
+        with self._lock:
+            session = self._free.pop() if self._free else None
+        if session is None:
+            session = PostgresSession(open_connection(self._uri, self._application_name))
+            with self._lock:
+                self._all.append(session)
+        try:
+            yield session
+        finally:
+            with self._lock:
+                if session.connection.closed or not session.idle:
+                    session.connection.close()
+                    self._all.remove(session)
+                else:
+                    self._free.append(session)
+
+    @contextmanager
+    def copy_sessions(self) -> Iterator[list[PostgresSession]]:
+        """Borrow sessions for parallel COPY: at least one, as many as are free."""
+        with ExitStack() as stack:
+            self._copy_slots.acquire()
+            stack.callback(self._copy_slots.release)
+            slots = 1
+            while slots < self.copy_connections and self._copy_slots.acquire(blocking=False):
+                stack.callback(self._copy_slots.release)
+                slots += 1
+            yield [stack.enter_context(self.session()) for _ in range(slots)]
+
+    def close(self) -> None:
+        """Close every connection."""
+        with self._lock:
+            for session in self._all:
+                session.connection.close()
+            self._all.clear()
+            self._free.clear()
+
+
+def open_connection(uri: str, application_name: str) -> psycopg.Connection[Any]:
+    """Open one autocommit connection.
+
+    Raises:
+        UsageError: the URI can't be read.
+        UnreachableError, AuthenticationError, StopError: the server is not to be had.
+
+    """
+    try:
+        parts = conninfo.conninfo_to_dict(uri)
+    except psycopg.Error as error:
+        raise faults.malformed_uri(error) from None
+    parts.setdefault("connect_timeout", str(CONNECT_SECONDS_MAX))
+    parts["application_name"] = application_name
+    address = f"{parts.get('host', 'localhost')}:{parts.get('port', '5432')}"
+    try:
+        connection: psycopg.Connection[Any] = psycopg.connect(
+            conninfo.make_conninfo("", **parts), autocommit=True, prepare_threshold=None
+        )
+    except psycopg.Error as error:
+        role = str(parts.get("user", ""))
+        raise faults.translate_connect(error, address, role) from None
+    if connection.info.server_version < SERVER_VERSION_MIN:
+        version = connection.info.server_version // 10000
+        connection.close()
+        raise StopError(
+            f"PostgreSQL at {address} is version {version}",
+            why="landbridge needs PostgreSQL 15 or later",
+            fix="upgrade the server, or name another one",
+        )
+    return connection

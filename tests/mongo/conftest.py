@@ -1,0 +1,88 @@
+"""A database on either kind of server, reached through landbridge."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from urllib.parse import urlsplit
+
+import bson
+import pytest
+
+from landbridge.embedded import Mongod
+from landbridge.model.stream import Read
+from landbridge.mongo import catalog
+from landbridge.mongo.connect import Connection, connect
+from landbridge.mongo.reply import documents_of
+from landbridge.mongo.source import CollectionSource
+
+SourceOf = Callable[[str], CollectionSource]
+
+
+@pytest.fixture(scope="session")
+def standalone() -> Iterator[Mongod]:
+    """A mongod that is no replica set."""
+    with Mongod(replica_set=False) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def failing_mongod() -> Iterator[Mongod]:
+    """A replica set of one that fails on demand."""
+    with Mongod(parameters={"enableTestCommands": "1"}) as server:
+        yield server
+
+
+@pytest.fixture
+def connection(mongo_uri: str) -> Iterator[Connection]:
+    """A fresh database of the replica set."""
+    with connect(mongo_uri) as connection:
+        yield connection
+
+
+@pytest.fixture
+def standalone_connection(standalone: Mongod) -> Iterator[Connection]:
+    """A fresh database of the standalone."""
+    with connect(with_database(standalone.uri)) as connection:
+        yield connection
+        connection.client.drop_database(connection.database)
+
+
+@pytest.fixture
+def failing_connection(failing_mongod: Mongod) -> Iterator[Connection]:
+    """A fresh database of the server that fails on demand."""
+    with connect(with_database(failing_mongod.uri)) as connection:
+        yield connection
+        connection.client.admin.command("configureFailPoint", "failCommand", mode="off")
+        connection.client.drop_database(connection.database)
+
+
+@pytest.fixture(params=["replica set", "standalone"])
+def either(request: pytest.FixtureRequest) -> Connection:
+    """A fresh database of one server, then of the other."""
+    name = "connection" if request.param == "replica set" else "standalone_connection"
+    connection: Connection = request.getfixturevalue(name)
+    return connection
+
+
+@pytest.fixture
+def source_of(either: Connection) -> SourceOf:
+    """Makes the source of a collection by its name, with its sizes."""
+    return lambda name: make_source(either, name)
+
+
+def make_source(connection: Connection, name: str) -> CollectionSource:
+    [found] = [one for one in catalog.collections(connection) if one.name == name]
+    return CollectionSource(connection, catalog.with_sizes(connection, found))
+
+
+def with_database(uri: str) -> str:
+    return urlsplit(uri)._replace(path=f"/test_{uuid.uuid4().hex[:12]}").geturl()
+
+
+def documents_in(read: Read) -> list[bytes]:
+    return [document for batch in read for document in documents_of(batch)]
+
+
+def ids_in(read: Read) -> list[object]:
+    return [bson.decode(document)["_id"] for document in documents_in(read)]
