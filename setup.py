@@ -18,7 +18,7 @@ KERNEL = Path("src/landbridge/codec/_kernel.pyx")
 SANITIZE = os.environ.get("LANDBRIDGE_SANITIZE") == "1"
 REQUIRED = os.environ.get("LANDBRIDGE_REQUIRE_EXT") == "1"
 
-COMPILE_ARGS = ["-std=c++17", "-O3"]
+COMPILE_ARGS = ["-std=c++17", "-O3", "-fvisibility=hidden"]
 LINK_ARGS: list[str] = []
 if SANITIZE:
     COMPILE_ARGS = ["-std=c++17", "-O1", "-g", "-fsanitize=address,undefined"]

@@ -8,11 +8,12 @@ Promises  Every kind, operation, role and setting comes up; plans are such as th
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterable
 from random import Random
 
 from landbridge.model.kinds import NUMBERS, Kind
 from landbridge.model.plan import Column, Field, Op, Path, Plan, Role, Slot, TablePlan
-from landbridge.model.settings import Settings
+from landbridge.model.settings import Nested, Nul, Settings
 
 NAMES = ["_id", "a", "b", "value", "name", "städte", "", "longer_name", "longer_name_2", "c.d"]
 UNKNOWN_NAMES = [*NAMES, "unknown", "x" * 70, 'quote"d', "back\\slash", "line\nbreak", "zoë"]
@@ -85,9 +86,9 @@ _OPS: dict[Kind, tuple[Op, ...]] = {
 
 def plan(random: Random) -> Plan:
     """Return a plan that takes much of what `document` makes, and refuses some."""
-    settings = Settings(
-        nested=random.choice(("plain", "extended")), nul=random.choice(("quarantine", "escape"))
-    )
+    nested: Nested = random.choice(("plain", "extended"))
+    nul: Nul = random.choice(("quarantine", "escape"))
+    settings = Settings(nested=nested, nul=nul)
     main = _table(random, (), 0)
     arrays = [
         path
@@ -155,7 +156,7 @@ def _fields(
         slots = []
         for kind in Kind:
             for subtype in SUBTYPES if kind is Kind.BINARY else [0]:
-                if random.random() < 0.85:
+                if random.random() < 0.95:
                     slots.append(_slot(random, columns, path, kind, subtype))
         descend = deep > 0 and random.random() < 0.4
         below = _fields(random, columns, path, deep - 1) if descend else ()
@@ -168,6 +169,9 @@ def _slot(random: Random, columns: list[Column], path: Path, kind: Kind, subtype
     op = random.choice(usual) if usual and random.random() < 0.6 else random.choice(_ANY)
     if op not in _TYPES:
         return Slot(kind, op, -1, subtype)
+    for place, column in enumerate(columns):
+        if column.path == path and column.type == _TYPES[op]:
+            return Slot(kind, op, place, subtype)
     role = Role.ID if path == ("_id",) else Role.VALUE
     columns.append(Column(f"c{len(columns)}", _TYPES[op], role, path))
     return Slot(kind, op, len(columns) - 1, subtype)
@@ -203,9 +207,9 @@ def _filling(random: Random, index: int) -> bytes:
     return b"\x08" + name + b"\1"
 
 
-def pack(members: object) -> bytes:
+def pack(members: Iterable[bytes]) -> bytes:
     """Return a document of elements that are bytes already."""
-    body = b"".join(members)  # type: ignore[call-overload]
+    body = b"".join(members)
     return struct.pack("<i", len(body) + 5) + body + b"\0"
 
 

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Callable, Iterator
-from urllib.parse import urlsplit
+from collections.abc import Iterator
 
-import bson
 import pytest
 
 from landbridge.embedded import Mongod
-from landbridge.model.stream import Read
-from landbridge.mongo import catalog
 from landbridge.mongo.connect import Connection, connect
-from landbridge.mongo.reply import documents_of
-from landbridge.mongo.source import CollectionSource
 
-SourceOf = Callable[[str], CollectionSource]
+from .reading import with_database
 
 
 @pytest.fixture(scope="session")
@@ -63,26 +56,3 @@ def either(request: pytest.FixtureRequest) -> Connection:
     name = "connection" if request.param == "replica set" else "standalone_connection"
     connection: Connection = request.getfixturevalue(name)
     return connection
-
-
-@pytest.fixture
-def source_of(either: Connection) -> SourceOf:
-    """Makes the source of a collection by its name, with its sizes."""
-    return lambda name: make_source(either, name)
-
-
-def make_source(connection: Connection, name: str) -> CollectionSource:
-    [found] = [one for one in catalog.collections(connection) if one.name == name]
-    return CollectionSource(connection, catalog.with_sizes(connection, found))
-
-
-def with_database(uri: str) -> str:
-    return urlsplit(uri)._replace(path=f"/test_{uuid.uuid4().hex[:12]}").geturl()
-
-
-def documents_in(read: Read) -> list[bytes]:
-    return [document for batch in read for document in documents_of(batch)]
-
-
-def ids_in(read: Read) -> list[object]:
-    return [bson.decode(document)["_id"] for document in documents_in(read)]

@@ -27,6 +27,12 @@ class Option(click.Option):
         super().__init__(*args, **kwargs)
         self.group = group
 
+    def get_help_extra(self, ctx: click.Context) -> click.types.OptionHelpExtra:
+        """Leave the range out: the help says what matters of it."""
+        extra = super().get_help_extra(ctx)
+        extra.pop("range", None)
+        return extra
+
 
 class _Help(click.Command):
     """Help with one heading for each group of options."""
@@ -40,7 +46,7 @@ class _Help(click.Command):
         groups: dict[str, list[tuple[str, str]]] = {}
         for parameter in self.get_params(ctx):
             record = parameter.get_help_record(ctx)
-            if record is not None:
+            if record is not None and isinstance(parameter, click.Option):
                 groups.setdefault(getattr(parameter, "group", "Options"), []).append(record)
         for heading, records in groups.items():
             with formatter.section(heading):
@@ -52,7 +58,11 @@ class Command(_Help):
 
 
 class Group(click.Group, _Help):
-    """A command that has commands below it."""
+    """A command that has commands below it, listed in the order they were added."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names, the one to start with first."""
+        return list(self.commands)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the commands first: they are what a newcomer looks for."""
@@ -74,23 +84,23 @@ def option(*names: str, **attributes: Any) -> Callable[[Decorated], Decorated]:
     return click.option(*names, cls=Option, **attributes)
 
 
+def debug_option(command: Decorated) -> Decorated:
+    """Add `--debug`, which `main` looks for itself."""
+    return option(
+        "--debug",
+        is_flag=True,
+        expose_value=False,
+        group="Output",
+        help="Show tracebacks and the program's own log on standard error.",
+    )(command)
+
+
 def common_options(command: Decorated) -> Decorated:
-    """Add `--json` and `--debug`, which every verb that does work has."""
-    for declare in (
-        option(
-            "--debug",
-            is_flag=True,
-            expose_value=False,
-            group="Output",
-            help="Show tracebacks and the program's own log on standard error.",
-        ),
-        option(
-            "--json",
-            "as_json",
-            is_flag=True,
-            group="Output",
-            help="Print one JSON document on standard output; all else goes to standard error.",
-        ),
-    ):
-        command = declare(command)
-    return command
+    """Add `--json` and `--debug`, which every verb that reports has."""
+    return option(
+        "--json",
+        "as_json",
+        is_flag=True,
+        group="Output",
+        help="Print one JSON document on standard output; all else goes to standard error.",
+    )(debug_option(command))

@@ -15,7 +15,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress as Bars, ProgressColumn, Task, TaskID
+from rich.progress import BarColumn, ProgressColumn, Task, TaskID
+from rich.progress import Progress as Bars
 from rich.text import Text
 
 from landbridge.cli.text import duration, printable

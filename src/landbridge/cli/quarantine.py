@@ -22,15 +22,19 @@ LIMIT_DEFAULT = 100
 
 def target_option(command: Decorated) -> Decorated:
     """Add `--to`."""
-    return option("--to", "target", metavar="URI",
-                  help=f"The PostgreSQL. Or set {TARGET_VARIABLE}, in the environment or in .env.",
-                  )(command)
+    return option(
+        "--to",
+        "target",
+        metavar="URI",
+        help=f"The PostgreSQL. Or set {TARGET_VARIABLE}, in the environment or in .env.",
+    )(command)
 
 
 def stream_option(purpose: str) -> Callable[[Decorated], Decorated]:
     """Return what adds `--stream`."""
-    return option("--stream", metavar="S",
-                  help=f"{purpose} this stream only, written database.collection.")
+    return option(
+        "--stream", metavar="S", help=f"{purpose} this stream only, written database.collection."
+    )
 
 
 @click.group(cls=Group)
@@ -51,8 +55,14 @@ def quarantine() -> None:
 @quarantine.command("list", cls=Command)
 @target_option
 @stream_option("Show")
-@option("--limit", type=click.IntRange(min=1), default=LIMIT_DEFAULT, show_default=True,
-        metavar="N", help="Show at most N entries, the latest first.")
+@option(
+    "--limit",
+    type=click.IntRange(min=1),
+    default=LIMIT_DEFAULT,
+    show_default=True,
+    metavar="N",
+    help="Show at most N entries, the latest first.",
+)
 @common_options
 def list_entries(target: str | None, stream: str | None, limit: int, as_json: bool) -> None:
     """List the documents that are set aside.

@@ -68,7 +68,7 @@ def show_summary(summary: Summary, *, target_hint: str) -> None:
 
 def show_counts(summary: Summary) -> None:
     """Print one line for each stream, and their sum."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_footer=len(summary.streams) > 1)
+    table = ruled_table(show_footer=len(summary.streams) > 1)
     total = sum_of(stream.tally for stream in summary.streams)
     table.add_column("collection", footer="total", overflow="fold")
     for name in TALLY_COLUMNS:
@@ -87,6 +87,7 @@ def show_counts(summary: Summary) -> None:
     for database, schema in sorted(ends):
         click.echo(f"{printable(database)} → schema {printable(schema)}")
     print_table(table)
+    click.echo()
 
 
 def remarks(summary: Summary) -> list[str]:
@@ -96,7 +97,9 @@ def remarks(summary: Summary) -> list[str]:
         name, tally = stream.collection, stream.tally
         lines += [f"{name}: {note}" for note in stream.notes]
         if tally.discarded:
-            lines.append(f"{name}: {count_of(tally.discarded, 'value')} discarded, as --contract asks")
+            lines.append(
+                f"{name}: {count_of(tally.discarded, 'value')} discarded, as --contract asks"
+            )
         if tally.by_value:
             lines.append(
                 f"{name}: {count_of(tally.by_value, 'value')} kept by value only; "
@@ -143,7 +146,9 @@ def show_plan(plan: SyncPlan) -> None:
 
 def show_stream_plan(stream: StreamPlan) -> None:
     """Print what a sync would do with one collection."""
-    documents = "an unknown number of" if stream.documents is None else f"about {stream.documents:,}"
+    documents = (
+        "an unknown number of" if stream.documents is None else f"about {stream.documents:,}"
+    )
     length = "" if stream.bytes is None else f", {size(stream.bytes)}"
     made = "into the table that is there" if stream.exists else "into a new table"
     click.echo(printable(f"{stream.stream} → {stream.table}"))
@@ -163,12 +168,17 @@ def show_stream_plan(stream: StreamPlan) -> None:
 
 def show_entries(entries: Sequence[QuarantineEntry]) -> None:
     """Print quarantine entries, one a line."""
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = ruled_table()
     for heading in ("entry", "stream", "_id", "field", "reason", "since"):
         table.add_column(heading, overflow="fold")
     for entry in entries:
         values = (
-            str(entry.id), entry.stream, entry.document_id, entry.path, entry.reason, entry.at[:16],
+            str(entry.id),
+            entry.stream,
+            entry.document_id,
+            entry.path,
+            entry.reason,
+            entry.at[:16],
         )
         table.add_row(*(Text(printable(value)) for value in values))
     print_table(table)
@@ -193,11 +203,24 @@ def show_entry(entry: QuarantineEntry) -> None:
         click.echo(f"{label:9} {printable(value)}")
 
 
+def ruled_table(show_footer: bool = False) -> Table:
+    """Return an empty table with a line below its headings."""
+    return Table(
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+        show_edge=False,
+        collapse_padding=True,
+        show_footer=show_footer,
+    )
+
+
 def print_table(table: Table) -> None:
     """Print a table without the blanks that pad its lines."""
     console = console_for_stdout()
     with console.capture() as captured:
-        console.print(table, width=min(console.width, TABLE_WIDTH_MAX) if sys.stdout.isatty() else None)
+        console.print(
+            table, width=min(console.width, TABLE_WIDTH_MAX) if sys.stdout.isatty() else None
+        )
     for line in captured.get().splitlines():
         click.echo(line.rstrip())
 

@@ -31,79 +31,224 @@ def choice(alias: Any) -> click.Choice[str]:
 
 
 @click.command(cls=Command)
-@option("--from", "source", metavar="URI", group=ENDS,
-        help=f"The MongoDB, with its database. Or set {SOURCE_VARIABLE}, in the environment or "
-        "in a file .env, which keeps the password out of the list of processes.")
-@option("--to", "target", metavar="URI", group=ENDS,
-        help=f"The PostgreSQL. Or set {TARGET_VARIABLE}.")
-@option("--schema", metavar="S", group=ENDS,
-        help="Schema of the tables.  [default: the source database's name, by --names]")
-@option("--select", multiple=True, metavar="P", group=WHAT,
-        help="Collections to copy: a name, or a pattern with * and ?. May be repeated.  "
-        "[default: all]")
+@option(
+    "--from",
+    "source",
+    metavar="URI",
+    group=ENDS,
+    help=f"The MongoDB, with its database. Or set {SOURCE_VARIABLE}, in the environment or "
+    "in a file .env, which keeps the password out of the list of processes.",
+)
+@option(
+    "--to", "target", metavar="URI", group=ENDS, help=f"The PostgreSQL. Or set {TARGET_VARIABLE}."
+)
+@option(
+    "--schema",
+    metavar="S",
+    group=ENDS,
+    help="Schema of the tables.  [default: the source database's name, by --names]",
+)
+@option(
+    "--select",
+    multiple=True,
+    metavar="P",
+    group=WHAT,
+    help="Collections to copy: a name, or a pattern with * and ?. May be repeated.  [default: all]",
+)
 @option("--collections", metavar="A,B", group=WHAT, help="The same, as a list with commas.")
-@option("--exclude", multiple=True, metavar="P", group=WHAT,
-        help="Collections to leave out. May be repeated.")
-@option("--method", type=click.Choice(["full", "incremental", "log"]), default="full",
-        show_default=True, group=WHAT, help="What is read. This version has full: everything.")
-@option("--load", type=choice(choices.Load), default=DEFAULTS.load, show_default=True, group=HOW,
-        help="overwrite: the table becomes exactly the collection, deletes included. "
-        "upsert: nothing is deleted. append: every version of a document is kept.")
-@option("--index", "indexes", multiple=True, metavar="auto|F", group=HOW,
-        help="Index a column, or with auto: references, updatedAt, createdAt and what the source "
-        "has indexed. May be repeated.")
-@option("--soft-delete", is_flag=True, group=HOW,
-        help="Mark rows in _sdc_deleted_at instead of deleting them.")
-@option("--full-refresh", is_flag=True, group=HOW,
-        help="Forget what was loaded, and load all again.")
-@option("--ranges", is_flag=True, group=HOW,
-        help="Copy in ranges of _id, each committed, so that a very long load can resume.")
-@option("--compare", type=choice(choices.Compare), default=None, group=HOW,
-        help="How rows that differ are found. values also sees what others wrote into the table.  "
-        "[default: hash, or values where other roles may write]")
-@option("--jobs", type=click.IntRange(min=1), default=3, show_default=True, metavar="N", group=HOW,
-        help="Collections at once.")
-@option("--types", type=choice(choices.Types), default=DEFAULTS.types, show_default=True,
-        group=SHAPE, help="precise: the column that fits each BSON type. simple: few types.")
-@option("--names", type=choice(choices.Names), default=DEFAULTS.names, show_default=True,
-        group=SHAPE, help="How names become column names: siteName to sitename, site_name, siteName.")
-@option("--flatten-depth", type=click.IntRange(0, 100), default=DEFAULTS.flatten_depth,
-        show_default=True, metavar="N", group=SHAPE,
-        help="Levels of objects that become columns; deeper ones are jsonb.")
-@option("--separator", default=DEFAULTS.separator, show_default=True, metavar="S", group=SHAPE,
-        help="What stands between the parts of a flattened name.")
-@option("--arrays", type=choice(choices.Arrays), default=DEFAULTS.arrays, show_default=True,
-        group=SHAPE, help="Keep arrays in a jsonb column, or as rows of a table of their own.")
-@option("--nested", type=choice(choices.Nested), default=DEFAULTS.nested, show_default=True,
-        group=SHAPE, help="Values inside jsonb: plain for people, or extended JSON.")
-@option("--ids", type=choice(choices.Ids), default=DEFAULTS.ids, show_default=True, group=SHAPE,
-        help="ObjectIds as 24 hex digits, or as 12 bytes.")
-@option("--raw", type=choice(choices.Raw), default=DEFAULTS.raw, show_default=True, group=SHAPE,
-        help="Keep the whole document beside the columns; bson is exact to the byte.")
-@option("--metadata", is_flag=True, group=SHAPE, help="Add the columns _sdc_extracted_at and so on.")
-@option("--columns-max", type=click.IntRange(1, COLUMNS_MAX), default=DEFAULTS.columns_max,
-        show_default=True, metavar="N", group=SHAPE,
-        help="Fields past this many columns stay together in the jsonb column _rest.")
-@option("--contract", type=choice(choices.Contract), default=DEFAULTS.contract, show_default=True,
-        group=CARE, help="A field that the table lacks: add its column (evolve), stop (freeze), "
-        "set the document aside (quarantine), or leave the value out and count it (discard).")
-@option("--nul", type=choice(choices.Nul), default=DEFAULTS.nul, show_default=True, group=CARE,
-        help="A NUL character, which PostgreSQL's text can't hold: set the document aside, or "
-        "escape it.")
-@option("--max-delete-share", type=click.FloatRange(0, 100),
-        default=DEFAULTS.max_delete_share_percent, show_default=True, metavar="P", group=CARE,
-        help="Refuse to delete more than P percent of a table (and over 1,000 rows).")
-@option("--rewrite-limit", type=byte_size, default="1GB", show_default=True, metavar="BYTES",
-        group=CARE, help="Change a column's type only in tables up to this size; a larger one gets "
-        "a column beside it.")
-@option("--take-over", is_flag=True, group=CARE,
-        help="Write into tables of these names that landbridge did not make.")
-@option("--dry-run", is_flag=True, group=OUTPUT,
-        help="Show what would be done, from a sample; touch nothing.")
+@option(
+    "--exclude",
+    multiple=True,
+    metavar="P",
+    group=WHAT,
+    help="Collections to leave out. May be repeated.",
+)
+@option(
+    "--method",
+    type=click.Choice(["full", "incremental", "log"]),
+    default="full",
+    show_default=True,
+    group=WHAT,
+    help="What is read. This version has full: everything.",
+)
+@option(
+    "--load",
+    type=choice(choices.Load),
+    default=DEFAULTS.load,
+    show_default=True,
+    group=HOW,
+    help="overwrite: the table becomes exactly the collection, deletes included. "
+    "upsert: nothing is deleted. append: every version of a document is kept.",
+)
+@option(
+    "--index",
+    "indexes",
+    multiple=True,
+    metavar="auto|F",
+    group=HOW,
+    help="Index a column, or with auto: references, updatedAt, createdAt and what the source "
+    "has indexed. May be repeated.",
+)
+@option(
+    "--soft-delete",
+    is_flag=True,
+    group=HOW,
+    help="Mark rows in _sdc_deleted_at instead of deleting them.",
+)
+@option(
+    "--full-refresh", is_flag=True, group=HOW, help="Forget what was loaded, and load all again."
+)
+@option(
+    "--ranges",
+    is_flag=True,
+    group=HOW,
+    help="Copy in ranges of _id, each committed, so that a very long load can resume.",
+)
+@option(
+    "--compare",
+    type=choice(choices.Compare),
+    default=None,
+    group=HOW,
+    help="How rows that differ are found. values also sees what others wrote into the table.  "
+    "[default: hash, or values where other roles may write]",
+)
+@option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    default=3,
+    show_default=True,
+    metavar="N",
+    group=HOW,
+    help="Collections at once.",
+)
+@option(
+    "--types",
+    type=choice(choices.Types),
+    default=DEFAULTS.types,
+    show_default=True,
+    group=SHAPE,
+    help="precise: the column that fits each BSON type. simple: few types.",
+)
+@option(
+    "--names",
+    type=choice(choices.Names),
+    default=DEFAULTS.names,
+    show_default=True,
+    group=SHAPE,
+    help="How names become column names: siteName to sitename, site_name, siteName.",
+)
+@option(
+    "--flatten-depth",
+    type=click.IntRange(0, 100),
+    default=DEFAULTS.flatten_depth,
+    show_default=True,
+    metavar="N",
+    group=SHAPE,
+    help="Levels of objects that become columns; deeper ones are jsonb.",
+)
+@option(
+    "--separator",
+    default=DEFAULTS.separator,
+    show_default=True,
+    metavar="S",
+    group=SHAPE,
+    help="What stands between the parts of a flattened name.",
+)
+@option(
+    "--arrays",
+    type=choice(choices.Arrays),
+    default=DEFAULTS.arrays,
+    show_default=True,
+    group=SHAPE,
+    help="Keep arrays in a jsonb column, or as rows of a table of their own.",
+)
+@option(
+    "--nested",
+    type=choice(choices.Nested),
+    default=DEFAULTS.nested,
+    show_default=True,
+    group=SHAPE,
+    help="Values inside jsonb: plain for people, or extended JSON.",
+)
+@option(
+    "--ids",
+    type=choice(choices.Ids),
+    default=DEFAULTS.ids,
+    show_default=True,
+    group=SHAPE,
+    help="ObjectIds as 24 hex digits, or as 12 bytes.",
+)
+@option(
+    "--raw",
+    type=choice(choices.Raw),
+    default=DEFAULTS.raw,
+    show_default=True,
+    group=SHAPE,
+    help="Keep the whole document beside the columns; bson is exact to the byte.",
+)
+@option(
+    "--metadata", is_flag=True, group=SHAPE, help="Add the columns _sdc_extracted_at and so on."
+)
+@option(
+    "--columns-max",
+    type=click.IntRange(1, COLUMNS_MAX),
+    default=DEFAULTS.columns_max,
+    show_default=True,
+    metavar="N",
+    group=SHAPE,
+    help="Fields past this many columns stay together in the jsonb column _rest.",
+)
+@option(
+    "--contract",
+    type=choice(choices.Contract),
+    default=DEFAULTS.contract,
+    show_default=True,
+    group=CARE,
+    help="A field that the table lacks: add its column (evolve), stop (freeze), "
+    "set the document aside (quarantine), or leave the value out and count it (discard).",
+)
+@option(
+    "--nul",
+    type=choice(choices.Nul),
+    default=DEFAULTS.nul,
+    show_default=True,
+    group=CARE,
+    help="A NUL character, which PostgreSQL's text can't hold: set the document aside, or "
+    "escape it.",
+)
+@option(
+    "--max-delete-share",
+    type=click.FloatRange(0, 100),
+    default=DEFAULTS.max_delete_share_percent,
+    show_default=True,
+    metavar="P",
+    group=CARE,
+    help="Refuse to delete more than P percent of a table, where that is over 1,000 rows.",
+)
+@option(
+    "--rewrite-limit",
+    type=byte_size,
+    default="1GB",
+    show_default=True,
+    metavar="BYTES",
+    group=CARE,
+    help="Change a column's type only in tables up to this size; a larger one gets "
+    "a column beside it.",
+)
+@option(
+    "--take-over",
+    is_flag=True,
+    group=CARE,
+    help="Write into tables of these names that landbridge did not make.",
+)
+@option(
+    "--dry-run",
+    is_flag=True,
+    group=OUTPUT,
+    help="Show what would be done, from a sample; touch nothing.",
+)
 @common_options
-@click.pass_context
 def sync(
-    context: click.Context,
     *,
     source: str | None,
     target: str | None,
@@ -151,8 +296,12 @@ def sync(
 
     if dry_run:
         plan = bridge.plan_sync(
-            from_end.uri, to_end.uri,
-            schema=schema, select=selected, exclude=exclude, settings=settings,
+            from_end.uri,
+            to_end.uri,
+            schema=schema,
+            select=selected,
+            exclude=exclude,
+            settings=settings,
         )
         if as_json:
             click.echo(json.dumps(plan.to_json()))
@@ -162,9 +311,15 @@ def sync(
 
     with shown_progress() as observer:
         summary = bridge.sync(
-            from_end.uri, to_end.uri,
-            schema=schema, select=selected, exclude=exclude, method=method, settings=settings,
-            jobs=jobs, observer=observer,
+            from_end.uri,
+            to_end.uri,
+            schema=schema,
+            select=selected,
+            exclude=exclude,
+            method=method,
+            settings=settings,
+            jobs=jobs,
+            observer=observer,
         )
     if as_json:
         click.echo(json.dumps(summary_document(summary)))

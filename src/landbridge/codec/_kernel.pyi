@@ -10,9 +10,7 @@ class Kernel:
 
     plan: Plan
     def __init__(self, plan: Plan) -> None: ...
-    def encode(
-        self, data: bytes, offset: int, constants: Mapping[str, bytes | None]
-    ) -> Encoded:
+    def encode(self, data: bytes, offset: int, constants: Mapping[str, bytes | None]) -> Encoded:
         """Encode the BSON array at `data[offset:]`; documents that do not fit are flagged."""
 
     def output(self, table: int) -> memoryview:

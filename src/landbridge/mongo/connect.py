@@ -46,6 +46,7 @@ from landbridge.errors import (
 RAW: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument)
 
 ANSWER_MS_MAX = 5_000  # pymongo's own 30 s look like a hang to the person who waits
+HEARTBEAT_MS = 2_000  # a server that is back must be seen within `ANSWER_MS_MAX`
 SNAPSHOT_SECONDS_DEFAULT = 300.0
 OWN_DATABASES = frozenset({"admin", "config", "local"})
 
@@ -63,7 +64,7 @@ LOST_CODES = frozenset(
 PASSING_CODES = frozenset({136, 246})
 
 _CREDENTIALS = re.compile(r"://.*@", re.DOTALL)
-_POOL_NOISE = re.compile(r" ?\(configured timeouts:.*?\)|, Timeout: .*", re.DOTALL)
+_NOISE = re.compile(r" ?\(configured timeouts:.*?\)|, (Timeout|full error): .*", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -109,10 +110,11 @@ class Connection:
     def snapshot_seconds(self) -> float:
         """How long the server keeps history; the server's default where it doesn't tell."""
         name = "minSnapshotHistoryWindowInSeconds"
-        try:
-            return float(self.client.admin.command({"getParameter": 1, name: 1})[name])
-        except OperationFailure:
-            return SNAPSHOT_SECONDS_DEFAULT
+        with self.translated("cannot ask how long the server keeps its history"):
+            try:
+                return float(self.client.admin.command({"getParameter": 1, name: 1})[name])
+            except OperationFailure:
+                return SNAPSHOT_SECONDS_DEFAULT
 
 
 def connect(uri: str) -> Connection:
@@ -121,10 +123,13 @@ def connect(uri: str) -> Connection:
     seeds = [f"{host}:{port}" if port else host for host, port in parsed["nodelist"]]
     place = parsed["fqdn"] or min(seeds)
     options = parsed["options"]
+    patience = {
+        "serverSelectionTimeoutMS": ANSWER_MS_MAX,
+        "connectTimeoutMS": ANSWER_MS_MAX,
+        "heartbeatFrequencyMS": HEARTBEAT_MS,
+    }
     timeouts: dict[str, Any] = {
-        name: ANSWER_MS_MAX
-        for name in ("serverSelectionTimeoutMS", "connectTimeoutMS")
-        if name not in options
+        name: wait for name, wait in patience.items() if name not in options
     }
     what = f"cannot connect to MongoDB at {place}"
     try:
@@ -180,9 +185,17 @@ def _translated(connection: Connection, what: str) -> Iterator[None]:
 
 def _parse(uri: str) -> Mapping[str, Any]:
     try:
-        return parse_uri(uri, warn=True)
-    except (PyMongoError, OSError, ValueError) as error:
+        # Not as MongoClient does, which takes `tls=yes` for a warning and goes on without TLS.
+        parsed = parse_uri(uri, warn=False)
+    except (PyMongoError, OSError, ValueError, TypeError) as error:
         raise _bad_uri(uri, error) from None
+    if parsed["collection"]:
+        raise UsageError(
+            "the MongoDB URI names a collection",
+            why=f"after the database `{parsed['database']}` stands `.{parsed['collection']}`",
+            fix="name the database alone; collections are selected by `--select`",
+        )
+    return parsed
 
 
 def _bad_uri(uri: str, error: Exception) -> LandbridgeError:
@@ -191,8 +204,8 @@ def _bad_uri(uri: str, error: Exception) -> LandbridgeError:
     shown = bare.partition("?")[0]
     if bare != uri:
         try:
-            parse_uri(bare, warn=True)
-        except (PyMongoError, OSError, ValueError) as bare_error:
+            parse_uri(bare, warn=False)
+        except (PyMongoError, OSError, ValueError, TypeError) as bare_error:
             error = bare_error
         else:
             return UsageError(
@@ -252,7 +265,7 @@ def known_databases(client: MongoClient[dict[str, Any]]) -> str:
     try:
         names = sorted(set(client.list_database_names()) - OWN_DATABASES)
     except PyMongoError:
-        return "and this user may not list the databases"
+        return "this user may not list the databases"
     return f"the server has: {', '.join(names)}" if names else "the server has no databases yet"
 
 
@@ -270,8 +283,6 @@ def _grant(connection: Connection) -> str:
 
 def _reason(error: Exception) -> str:
     """The server's own words, without pymongo's dump of the whole reply."""
-    if isinstance(error, OperationFailure) and error.details:
-        message = error.details.get("errmsg")
-        if message:
-            return f"{message} (error {error.code})" if error.code else str(message)
-    return _POOL_NOISE.sub("", str(error)) or type(error).__name__
+    if isinstance(error, OperationFailure) and error.details and "errmsg" in error.details:
+        return f"{error.details['errmsg']} (error {error.code})"
+    return _NOISE.sub("", str(error)) or type(error).__name__

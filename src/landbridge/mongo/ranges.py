@@ -48,7 +48,8 @@ def _cuts(connection: Connection, collection: Collection, wanted: int) -> list[b
             if error.code != NO_RANDOM_DOCUMENT:
                 raise
         else:
-            return [ids[place * len(ids) // wanted] for place in _inner(min(wanted, len(ids)))]
+            parts = min(wanted, len(ids))
+            return [ids[part * len(ids) // parts] for part in range(1, parts)]
     every = max(1, -(-documents // wanted))
     return list(islice(_ids(connection, collection), every, None, every))
 
@@ -73,7 +74,3 @@ def _ids(connection: Connection, collection: Collection) -> Iterator[bytes]:
 
 def _bytes(document: RawBSONDocument) -> bytes:
     return bytes(document.raw)
-
-
-def _inner(count: int) -> range:
-    return range(1, count)

@@ -2,7 +2,7 @@
 
 For       Handing a reply on as it came from the wire.
 Touches   Nothing.
-Promises  The cost doesn't depend on the number of documents, but for `documents_of`.
+Promises  The cost doesn't depend on the number of documents.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from struct import unpack_from
 from typing import NamedTuple
 
 from landbridge.errors import CodecError
-from landbridge.model.batch import Batch
 
 STRING, DOCUMENT, ARRAY, BINARY, TIMESTAMP, INT64 = 0x02, 0x03, 0x04, 0x05, 0x11, 0x12
 _FIXED_LENGTHS = {
@@ -69,12 +68,6 @@ def read_reply(data: bytes) -> Reply:
         at_cluster_time = f"{seconds}:{increment}"
     (number,) = unpack_from("<q", data, cursor_id.offset)
     return Reply(number, documents.offset, documents.bytes, at_cluster_time)
-
-
-def documents_of(batch: Batch) -> Iterator[bytes]:
-    """Yield the documents of a batch, each as a copy."""
-    for element in _elements(batch.data, batch.offset):
-        yield batch.data[element.offset : element.offset + element.bytes]
 
 
 def id_element(document: bytes) -> tuple[int, bytes]:

@@ -13,6 +13,7 @@ from functools import cached_property
 from struct import pack
 from typing import Any
 
+from bson import MaxKey
 from bson.raw_bson import RawBSONDocument
 from pymongo.errors import ExecutionTimeout, OperationFailure
 
@@ -80,12 +81,17 @@ class CollectionSource:
     def read_range(self, part: IdRange) -> CursorRead:
         """Read one range in `_id` order; a range whose `low` isn't below its `high` is empty."""
         # Bounds of the index follow the whole BSON order; a filter would stay in one type.
-        command: dict[str, Any] = {"hint": {"_id": 1}, "sort": {"_id": 1}}
+        by_id: dict[str, Any] = {"hint": {"_id": 1}, "sort": {"_id": 1}}
         if part.low is not None:
-            command["min"] = RawBSONDocument(part.low)
+            by_id["min"] = RawBSONDocument(part.low)
         if part.high is not None:
-            command["max"] = RawBSONDocument(part.high)
-        return self._find(command)
+            by_id["max"] = RawBSONDocument(part.high)
+        if part.low is None or part.high is not None:
+            return self._find(by_id)
+        # With a `min` and an open end an index leaves out an id that is MaxKey, and a clustered
+        # collection does not: so it is left out of both, and read by itself.
+        last = {"_id": MaxKey()}
+        return self._find({**by_id, "max": last}, {"filter": last})
 
     def read_ids(self, ids: Sequence[bytes]) -> CursorRead:
         """Read the documents with these ids, each a BSON document `{_id: …}`."""

@@ -37,7 +37,7 @@ _KEYS_A_BATCH = 10_000
 
 
 def add_key(connection: Connection, table: TableName, columns: Sequence[str]) -> bool:
-    """Give a table its primary key; False, and the table as it was, where two rows have the same."""
+    """Give a table its primary key; False, the table untouched, where two rows have the same."""
     try:
         with connection.transaction():
             connection.execute(

@@ -36,7 +36,9 @@ class Naming(Protocol):
 class TableFacts(Protocol):
     """What the table being loaded allows, and what it already holds."""
 
-    living: bool  # readers and views may depend on it; contracts apply
+    @property
+    def living(self) -> bool:
+        """Whether readers and views may depend on the table; then contracts apply."""
 
     def rewritable(self, table: int, column: Column) -> bool:
         """Return whether the column's type may be changed."""

@@ -59,6 +59,18 @@ def process_start(pid: int) -> int | None:
     return None if fields[0] == "Z" else int(fields[19])
 
 
+def try_acquire(
+    connection: Connection, stream_id: int, holder: Holder, pids: Sequence[int]
+) -> bool:
+    """Take the lease if nobody has it."""
+    taken = connection.execute(
+        "INSERT INTO landbridge.lease (stream_id, holder, pids, expires_at)"
+        " VALUES (%s, %s, %s, now() + %s * interval '1 second') ON CONFLICT DO NOTHING",
+        (stream_id, Jsonb(asdict(holder)), list(pids), LEASE_SECONDS),
+    ).rowcount
+    return taken == 1
+
+
 def acquire(
     connection: Connection, stream_id: int, holder: Holder, pids: Sequence[int], stream: str
 ) -> None:
@@ -68,16 +80,8 @@ def acquire(
         BusyError: a living run holds it.
 
     """
-    values = (stream_id, Jsonb(asdict(holder)), list(pids), LEASE_SECONDS)
     waited_until = None
-    while True:
-        taken = connection.execute(
-            "INSERT INTO landbridge.lease (stream_id, holder, pids, expires_at)"
-            " VALUES (%s, %s, %s, now() + %s * interval '1 second') ON CONFLICT DO NOTHING",
-            values,
-        ).rowcount
-        if taken:
-            return
+    while not try_acquire(connection, stream_id, holder, pids):
         row = connection.execute(
             "SELECT holder, pids, expires_at, expires_at < now() FROM landbridge.lease"
             " WHERE stream_id = %s",

@@ -7,11 +7,15 @@ Promises  A chunk is claimed by one transaction at a time, the one that holds it
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import psycopg
+from psycopg.types.json import Jsonb
 
+from landbridge.model.batch import PathProfile, Profile
+from landbridge.model.plan import Path
 from landbridge.model.stream import IdRange
 
 Connection = psycopg.Connection[Any]
@@ -24,6 +28,8 @@ class LedgerSum:
     documents: int
     rows: int
     quarantined: int
+    bytes: int
+    profile: Profile
 
 
 def lay_out(connection: Connection, stream_id: int, generation: int, parts: list[IdRange]) -> None:
@@ -61,32 +67,48 @@ def claim(connection: Connection, stream_id: int, generation: int, number: int) 
 
 
 def count(
-    connection: Connection,
-    stream_id: int,
-    generation: int,
-    number: int,
-    *,
-    documents: int,
-    rows: int,
-    quarantined: int,
+    connection: Connection, stream_id: int, generation: int, number: int, sums: LedgerSum
 ) -> None:
     """Write a claimed chunk's counts, in the transaction that holds its rows."""
     connection.execute(
-        "UPDATE landbridge.chunk SET documents = %s, rows = %s, quarantined = %s"
+        "UPDATE landbridge.chunk"
+        " SET documents = %s, rows = %s, quarantined = %s, bytes = %s, profile = %s"
         " WHERE stream_id = %s AND generation = %s AND number = %s",
-        (documents, rows, quarantined, stream_id, generation, number),
+        (
+            sums.documents,
+            sums.rows,
+            sums.quarantined,
+            sums.bytes,
+            Jsonb(_profile_to_json(sums.profile)),
+            stream_id,
+            generation,
+            number,
+        ),
     )
 
 
 def total(connection: Connection, stream_id: int, generation: int) -> LedgerSum:
     """Return the sum over the committed chunks."""
-    row = connection.execute(
-        "SELECT coalesce(sum(documents), 0), coalesce(sum(rows), 0), coalesce(sum(quarantined), 0)"
-        " FROM landbridge.chunk WHERE stream_id = %s AND generation = %s AND done",
+    rows = connection.execute(
+        "SELECT documents, rows, quarantined, bytes, profile FROM landbridge.chunk"
+        " WHERE stream_id = %s AND generation = %s AND done",
         (stream_id, generation),
-    ).fetchone()
-    assert row is not None
-    return LedgerSum(int(row[0]), int(row[1]), int(row[2]))
+    ).fetchall()
+    profile: Profile = {}
+    for row in rows:
+        for place, seen in _profile_from_json(row[4]):
+            profile.setdefault(place, PathProfile()).add(seen)
+    sums = [sum(row[i] for row in rows) for i in range(4)]
+    return LedgerSum(sums[0], sums[1], sums[2], sums[3], profile)
+
+
+def _profile_to_json(profile: Profile) -> list[Any]:
+    return [[table, list(path), asdict(seen)] for (table, path), seen in profile.items()]
+
+
+def _profile_from_json(data: list[Any] | None) -> Iterator[tuple[tuple[int, Path], PathProfile]]:
+    for table, path, seen in data or []:
+        yield (table, tuple(path)), PathProfile(**seen)
 
 
 def clear(connection: Connection, stream_id: int) -> None:

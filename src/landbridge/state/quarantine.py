@@ -108,9 +108,7 @@ def supersede(connection: Connection, stream_id: int, generation: int) -> None:
     )
 
 
-def documents_of(
-    connection: Connection, stream_id: int, generation: int
-) -> list[tuple[int, bytes]]:
+def ids_of(connection: Connection, stream_id: int, generation: int) -> list[tuple[int, bytes]]:
     """Return (entry, document) of everything set aside under one generation."""
     rows = connection.execute(
         "SELECT id, document FROM landbridge.quarantine"

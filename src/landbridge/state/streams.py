@@ -8,13 +8,14 @@ Promises  One living holder a stream. `lock_for_publish` and `lock_for_chunk` fa
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import psycopg
 from psycopg.types.json import Jsonb
 
 from landbridge.errors import FencedError
+from landbridge.model.settings import Settings
 
 Connection = psycopg.Connection[Any]
 
@@ -54,40 +55,34 @@ def table_names(connection: Connection, target_schema: str) -> dict[tuple[str, s
 
 
 def enter(
-    connection: Connection,
-    key: StreamKey,
-    *,
-    source: str,
-    method: str,
-    load: str,
-    fingerprint: bytes,
+    connection: Connection, key: StreamKey, *, source: str, method: str, settings: Settings
 ) -> int:
     """Return the id of the stream, made if it is new."""
     row = connection.execute(
         """
         WITH made AS (
             INSERT INTO landbridge.stream (source, database, collection, target_schema,
-                                           target_table, method, load, fingerprint)
-            VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
+                                           target_table, method, load, settings, fingerprint)
+            VALUES (%(source)s, %(database)s, %(collection)s, %(schema)s, %(table)s, %(method)s,
+                    %(load)s, %(settings)s, %(fingerprint)s)
             ON CONFLICT DO NOTHING
             RETURNING id)
         SELECT id FROM made
         UNION ALL
         SELECT id FROM landbridge.stream
-        WHERE target_schema = %s AND target_table = %s
+        WHERE target_schema = %(schema)s AND target_table = %(table)s
         """,
-        (
-            source,
-            key.database,
-            key.collection,
-            key.target_schema,
-            key.target_table,
-            method,
-            load,
-            fingerprint,
-            key.target_schema,
-            key.target_table,
-        ),
+        {
+            "source": source,
+            "database": key.database,
+            "collection": key.collection,
+            "schema": key.target_schema,
+            "table": key.target_table,
+            "method": method,
+            "load": settings.load,
+            "settings": Jsonb(asdict(settings)),
+            "fingerprint": settings.fingerprint,
+        },
     ).fetchone()
     assert row is not None
     return int(row[0])
@@ -173,8 +168,7 @@ def save_published(
     *,
     source: str,
     method: str,
-    load: str,
-    fingerprint: bytes,
+    settings: Settings,
     plan: dict[str, Any],
     generation: int,
     table_oid: int,
@@ -185,7 +179,7 @@ def save_published(
     connection.execute(
         """
         UPDATE landbridge.stream
-        SET source = %s, method = %s, load = %s, fingerprint = %s,
+        SET source = %s, method = %s, load = %s, settings = %s, fingerprint = %s,
             plan = CASE WHEN %s THEN plan ELSE %s END,
             generation = %s, loading = NULL, table_oid = %s, consistent_at = %s,
             last_success_at = now()
@@ -194,8 +188,9 @@ def save_published(
         (
             source,
             method,
-            load,
-            fingerprint,
+            settings.load,
+            Jsonb(asdict(settings)),
+            settings.fingerprint,
             unchanged,
             None if unchanged else Jsonb(plan),
             generation,

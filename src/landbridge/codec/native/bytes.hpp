@@ -104,6 +104,7 @@ class Buffer {
     }
 
     void took(std::size_t count) { size_ += count; }
+    void end_at(const Byte* end) { size_ = static_cast<std::size_t>(end - data_); }
 
     void append(const void* from, std::size_t count) {
         if (count == 0) return;

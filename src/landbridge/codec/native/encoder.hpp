@@ -134,6 +134,8 @@ class Encoder {
     static constexpr int bare_element = -2;  // frame of an array's element that is no object
     static constexpr std::uint32_t null_field = 0xFFFFFFFF;
     static constexpr std::size_t field_bytes_max = 0x3FFFFFFF;  // PostgreSQL's largest value
+    static constexpr std::size_t fixed_field_bytes_max = 4 + numeric_bytes_max;
+    static constexpr std::size_t short_text_bytes_max = 256;
     static constexpr std::size_t text_key_bytes_max = 1000;
     static constexpr std::int64_t float8_integer_max = std::int64_t{1} << 53;
 
@@ -318,35 +320,128 @@ class Encoder {
         return !field || note_once(row, field, nullptr, value, depth);
     }
 
-    // Second pass: one COPY tuple, its columns in their order.
+    // Second pass: one COPY tuple, its columns in their order. `to` is where the next byte goes;
+    // the buffer learns of it only before something that may grow it.
     bool emit(Row& row) {
         const TablePlan& table = plan.tables[row.table];
         Buffer& out = *outputs_[row.table];
         const std::size_t columns_count = table.columns.size();
         const bool can_overflow = can_overflow_[row.table];
         std::size_t stored = table.header_bytes();
-        out.append_big(static_cast<std::uint16_t>(columns_count));
+        Byte* to = out.room(2 + columns_count * fixed_field_bytes_max);
+        store_big(to, static_cast<std::uint16_t>(columns_count));
+        to += 2;
         for (std::size_t c = 0; c < columns_count; ++c) {
-            const std::size_t at = out.size();
+            const std::size_t fixed_room = (columns_count - c) * fixed_field_bytes_max;
+            const std::size_t at = static_cast<std::size_t>(to - out.data());
             const Role role = table.columns[c].role;
-            if (role == VALUE || role == ID) {
+            if (__builtin_expect(role == VALUE || role == ID, 1)) {
                 const Cell& cell = row.cells[c];
                 if (cell.row != row.number) {
-                    out.append_big(null_field);
-                } else if (!emit_value(out, *cell.note)) {
-                    return false;
+                    store_big(to, null_field);
+                    to += 4;
+                } else if (!emit_fixed(to, *cell.note) && !emit_short_text(out, to, *cell.note, fixed_room)) {
+                    out.end_at(to);
+                    if (!emit_value(out, *cell.note)) return false;
+                    to = out.room(fixed_room);
                 }
-            } else if (!emit_role(out, row, role, c)) {
-                return false;
+            } else {
+                out.end_at(to);
+                if (!emit_role(out, row, role, c)) return false;
+                to = out.room(fixed_room);
             }
-            if (row.table == 0 && static_cast<int>(c) == plan.key_column) key_at_ = at, key_end_ = out.size();
+            if (row.table == 0 && static_cast<int>(c) == plan.key_column) {
+                key_at_ = at;
+                key_end_ = static_cast<std::size_t>(to - out.data());
+            }
             if (__builtin_expect(can_overflow, 0)) {
-                const std::size_t size = out.size() - at - 4;
+                const std::size_t size = static_cast<std::size_t>(to - out.data()) - at - 4;
                 const bool null = size == 0 && load<std::uint32_t>(out.data() + at) == null_field;
                 if (!null) stored = TablePlan::stored_after(stored, table.columns[c].storage, size);
             }
         }
+        out.end_at(to);
         return stored <= row_bytes_max;
+    }
+
+    // Write a field of few bytes, which always fits; false where it is another sort or a misfit.
+    static bool emit_fixed(Byte*& to, Note& note) {
+        const Value& value = note.value;
+        switch (note.slot->op) {
+            case FLOAT8: to = write_8(to, load<std::uint64_t>(value.at)); return true;
+            case INT8: to = write_8(to, static_cast<std::uint64_t>(integer(value))); return true;
+            case INT_FLOAT8: {
+                const std::int64_t number = integer(value);
+                if (number > float8_integer_max || number < -float8_integer_max) return false;
+                const auto exact = static_cast<double>(number);
+                std::uint64_t bits;
+                std::memcpy(&bits, &exact, sizeof bits);
+                to = write_8(to, bits);
+                return true;
+            }
+            case TIMESTAMP8: {
+                const std::int64_t ms = load_int64(value.at);
+                if (ms < date_min || ms >= date_end) return false;
+                to = write_8(to, static_cast<std::uint64_t>((ms - date_epoch) * 1000));
+                return true;
+            }
+            case NUMERIC: {
+                Byte* const end = write_numeric(to + 4, note);
+                store_big(to, static_cast<std::uint32_t>(end - to - 4));
+                to = end;
+                return true;
+            }
+            case BOOL_BYTE:
+                store_big(to, std::uint32_t{1});
+                to[4] = *value.at;
+                to += 5;
+                return true;
+            case OID_TEXT:
+                store_big(to, std::uint32_t{24});
+                to = write_hex(to + 4, value.at, 12);
+                return true;
+            case OID_BYTES:
+                store_big(to, std::uint32_t{12});
+                std::memcpy(to + 4, value.at, 12);
+                to += 16;
+                return true;
+            case UUID_BYTES:
+                store_big(to, std::uint32_t{16});
+                std::memcpy(to + 4, value.payload(), 16);
+                to += 20;
+                return true;
+            case NOTHING: case DISCARD:
+                store_big(to, null_field);
+                to += 4;
+                return true;
+            default: return false;
+        }
+    }
+
+    // Write plain ASCII text, the commonest of all fields, in one go; false where it is not that.
+    static bool emit_short_text(Buffer& out, Byte*& to, const Note& note, std::size_t fixed_room) {
+        if (note.slot->op != TEXT) return false;
+        const Byte* at = note.value.text();
+        const Byte* const end = note.value.text_end();
+        const auto size = static_cast<std::size_t>(end - at);
+        if (size > short_text_bytes_max) return false;
+        out.end_at(to);
+        to = out.room(4 + short_text_bytes_max + fixed_room);
+        store_big(to, static_cast<std::uint32_t>(size));
+        Byte* copy = to + 4;
+        std::uint64_t specials = 0;
+        const auto take = [&](std::uint64_t word) { specials |= ((word - every_byte(1)) | word) & high_bits; };
+        for (; end - at >= 8; at += 8, copy += 8) {
+            std::memcpy(copy, at, 8);
+            take(load<std::uint64_t>(at));
+        }
+        for (; at != end; ++at, ++copy) {
+            *copy = *at;
+            take(every_byte(*at));
+        }
+        if (specials) return false;
+        to = copy;
+        return true;
     }
 
     bool emit_role(Buffer& out, Row& row, Role role, std::size_t column) {
@@ -369,8 +464,8 @@ class Encoder {
                 return true;
             }
             case ORDINAL:
-                out.append_big(std::uint32_t{8});
-                out.append_big(static_cast<std::uint64_t>(row.ordinal));
+                write_8(out.room(12), static_cast<std::uint64_t>(row.ordinal));
+                out.took(12);
                 return true;
             case HASH: {
                 const Hash128 hash = murmur3_128(
@@ -430,65 +525,24 @@ class Encoder {
         return true;
     }
 
-    static void emit_8(Buffer& out, std::uint64_t bits) {
-        Byte* const to = out.room(12);
+    static Byte* write_8(Byte* to, std::uint64_t bits) {
         store_big(to, std::uint32_t{8});
         store_big(to + 4, bits);
-        out.took(12);
+        return to + 12;
     }
 
+    // Write a field of any length.
     bool emit_value(Buffer& out, Note& note) {
         const Value& value = note.value;
         switch (note.slot->op) {
-            case FLOAT8: emit_8(out, load<std::uint64_t>(value.at)); return true;
-            case INT8: emit_8(out, static_cast<std::uint64_t>(integer(value))); return true;
-            case INT_FLOAT8: {
-                const std::int64_t number = integer(value);
-                if (number > float8_integer_max || number < -float8_integer_max) return false;
-                const auto exact = static_cast<double>(number);
-                std::uint64_t bits;
-                std::memcpy(&bits, &exact, sizeof bits);
-                emit_8(out, bits);
-                return true;
-            }
-            case TIMESTAMP8: {
-                const std::int64_t ms = load_int64(value.at);
-                if (ms < date_min || ms >= date_end) return false;
-                emit_8(out, static_cast<std::uint64_t>((ms - date_epoch) * 1000));
-                return true;
-            }
-            case NUMERIC: {
-                Byte* const to = out.room(4 + numeric_bytes_max);
-                const Byte* const end = emit_numeric(to + 4, note);
-                store_big(to, static_cast<std::uint32_t>(end - to - 4));
-                out.took(static_cast<std::size_t>(end - to));
-                return true;
-            }
-            case BOOL_BYTE: {
-                Byte* const to = out.room(5);
-                store_big(to, std::uint32_t{1});
-                to[4] = *value.at;
-                out.took(5);
-                return true;
-            }
-            case OID_TEXT: {
-                Byte* const to = out.room(28);
-                store_big(to, std::uint32_t{24});
-                write_hex(to + 4, value.at, 12);
-                out.took(28);
-                return true;
-            }
-            case OID_BYTES: emit_bytes(out, value.at, 12); return true;
-            case UUID_BYTES: emit_bytes(out, value.payload(), 16); return true;
             case BYTES:
                 emit_bytes(out, value.payload(), static_cast<std::size_t>(value.end - value.payload()));
                 return true;
             case COUNT: {
-                const std::size_t at = out.size();
-                emit_8(out, 0);
                 std::uint64_t elements_count = 0;
                 if (!count_elements(value, note.depth, &elements_count)) return false;
-                out.patch_big(at + 4, elements_count);
+                write_8(out.room(12), elements_count);
+                out.took(12);
                 return true;
             }
             case TEXT: case TEXT_KEY: {
@@ -506,10 +560,8 @@ class Encoder {
                 return emit_json(out, begin_field(out), Form::extended, note, unused);
             }
             case PLAIN_TEXT: return emit_plain_text(out, note);
-            case NOTHING: case DISCARD: out.append_big(null_field); return true;
-            case REST: case NO_OP: break;
+            default: return false;  // what `emit_fixed` refused
         }
-        return false;
     }
 
     static std::int64_t integer(const Value& value) {
@@ -521,21 +573,21 @@ class Encoder {
         out.append(from, size);
     }
 
-    static Byte* emit_numeric(Byte* to, Note& note) {
+    static Byte* write_numeric(Byte* to, Note& note) {
         if (note.value.kind == DOUBLE) {
             const double number = load_double(note.value.at);
             const Special special = special_of(number);
-            if (special != Special::none) return write_numeric(to, special);
+            if (special != Special::none) return landbridge::write_numeric(to, special);
             note.by_value = number == 0 && std::signbit(number);
-            return write_numeric(to, shortest(number));
+            return landbridge::write_numeric(to, shortest(number));
         }
         if (note.value.kind == DECIMAL) {
             const Decimal128 number(note.value.at);
-            if (number.special != Special::none) return write_numeric(to, number.special);
+            if (number.special != Special::none) return landbridge::write_numeric(to, number.special);
             note.by_value = number.decimal.is_zero() && number.decimal.negative;
-            return write_numeric(to, number.decimal);
+            return landbridge::write_numeric(to, number.decimal);
         }
-        return write_numeric(to, integer(note.value));
+        return landbridge::write_numeric(to, integer(note.value));
     }
 
     bool emit_json(Buffer& out, std::size_t at, Form form, Note& note, bool& by_value) {

@@ -9,6 +9,7 @@ CREATE TABLE landbridge.stream (
     target_table    text NOT NULL,
     method          text NOT NULL,
     load            text NOT NULL,
+    settings        jsonb NOT NULL,
     fingerprint     bytea NOT NULL,
     plan            jsonb,
     position        jsonb,
@@ -44,6 +45,7 @@ CREATE TABLE landbridge.chunk (
     documents   bigint NOT NULL DEFAULT 0,
     rows        bigint NOT NULL DEFAULT 0,
     quarantined bigint NOT NULL DEFAULT 0,
+    bytes       bigint NOT NULL DEFAULT 0,
     profile     jsonb,
     done        boolean NOT NULL DEFAULT false,
     PRIMARY KEY (stream_id, generation, number)

@@ -1,0 +1,405 @@
+"""The one module that knows every concrete room: a request becomes a run.
+
+For       The command line, the service and notebooks; `landbridge.sync` is `sync` here.
+Touches   Both ends, through their rooms.
+Promises  A stream that fails does not stop the others. What is returned accounts for every
+          document; nothing is printed.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+from landbridge import __version__, planning
+from landbridge.codec import names
+from landbridge.config import selection
+from landbridge.engine import full
+from landbridge.engine.stream import Job
+from landbridge.engine.wishes import AUTO
+from landbridge.errors import (
+    LandbridgeError,
+    RetryableError,
+    StreamsFailedError,
+    UnsupportedError,
+    UsageError,
+)
+from landbridge.model.report import QuarantineEntry, SyncPlan
+from landbridge.model.settings import Settings
+from landbridge.model.stream import Collection
+from landbridge.model.summary import Observer, Progress, StreamSummary, Summary
+from landbridge.model.tables import TableName
+from landbridge.mongo import catalog
+from landbridge.mongo.connect import Connection, connect
+from landbridge.mongo.source import CollectionSource
+from landbridge.postgres import faults
+from landbridge.postgres.connect import Target
+from landbridge.state import leases, migrate, quarantine, runs, streams
+from landbridge.state.leases import Holder
+
+RETRIES_MAX = 5
+RETRY_SECONDS = (1.0, 2.0, 4.0, 8.0, 15.0)  # 30 s in all
+TABLE_NAMES_BYTES_MAX = 63
+
+
+def _silent(progress: Progress) -> None:
+    """Watch nothing."""
+
+
+@dataclass(slots=True)
+class Run:
+    """One run against one target: its identity, its connections, its heartbeat."""
+
+    id: str
+    target: Target
+    holder: Holder
+    observer: Observer
+    stopping: threading.Event = field(default_factory=threading.Event)
+
+
+@contextmanager
+def _run(target_uri: str, command: str, observer: Observer, jobs: int) -> Iterator[Run]:
+    """Begin a run, keep its leases alive, and write how it ended."""
+    run_id = str(uuid.uuid4())
+    copy_connections = max(1, min(2, os.cpu_count() or 1))
+    target = Target(target_uri, leases.application_name(run_id), copy_connections)
+    run = Run(run_id, target, Holder.of_this_process(run_id), observer)
+    ended = threading.Event()
+    heart = threading.Thread(target=_renew_leases, args=(run, ended), daemon=True)
+    try:
+        with faults.translated("the state of the run could not be written"):
+            with target.session() as session:
+                migrate.migrate(session.connection)
+                runs.start(
+                    session.connection, run_id, command, __version__, socket.gethostname()
+                )
+            heart.start()
+            yield run
+    finally:
+        ended.set()
+        if heart.is_alive():
+            heart.join()
+        target.close()
+
+
+def _renew_leases(run: Run, ended: threading.Event) -> None:
+    while not ended.wait(leases.RENEWAL_SECONDS):
+        try:
+            with run.target.session() as session:
+                leases.renew(session.connection, run.holder, run.target.pids)
+        except Exception:  # the loads themselves will meet the same fault, and tell of it
+            continue
+
+
+def sync(
+    source: str,
+    target: str,
+    *,
+    schema: str | None = None,
+    select: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    method: str = "full",
+    settings: Settings | None = None,
+    jobs: int = 3,
+    observer: Observer | None = None,
+) -> Summary:
+    """Bring the tables of `target` up to date with the collections of `source`.
+
+    Args:
+        source: MongoDB URI with a database.
+        target: PostgreSQL URI.
+        schema: target schema; the source database's name under the name policy by default.
+        select: names or patterns (`*`, `?`) of collections; all by default.
+        exclude: names or patterns to leave out.
+        method: `full`.
+        settings: how tables are shaped and loaded.
+        jobs: collections at once.
+        observer: called with every step of progress, from several threads.
+
+    Returns:
+        What each stream did. A stream's failure is in the summary, not raised.
+
+    Raises:
+        LandbridgeError: what stops the whole run: a URI, a connection, a selection.
+
+    """
+    settings = settings or Settings()
+    _refuse(method, settings)
+    began = time.monotonic()
+    with connect(source) as mongo:
+        chosen = selection.select(catalog.collections(mongo), select, exclude)
+        with _run(target, "sync", observer or _silent, jobs) as run:
+            schema = schema or names.table_name(mongo.database, settings)
+            tables = _tables(run.target, chosen, schema, settings)
+
+            def load(collection: Collection) -> StreamSummary:
+                table = TableName(schema, tables[collection.name])
+                return _load_stream(run, mongo, collection, table, settings)
+
+            done = _all_of(load, chosen, jobs, run)
+            error = _error_of(done)
+            _finish(run, error)
+    return Summary(tuple(done), time.monotonic() - began, error, run.id)
+
+
+def _refuse(method: str, settings: Settings) -> None:
+    if method != "full":
+        raise UnsupportedError(
+            f"the method {method} is not there yet",
+            why="this version loads by the method full",
+            fix="use --method full, which also brings updates and deletes",
+        )
+    if settings.load == "append" and settings.arrays == "table":
+        raise UsageError(
+            "--arrays table cannot be used with --load append",
+            why="a child row would not say which version of its parent it belongs to",
+            fix="keep arrays in jsonb (--arrays jsonb), or use another --load",
+        )
+
+
+def _tables(
+    target: Target, collections: Sequence[Collection], schema: str, settings: Settings
+) -> dict[str, str]:
+    """Return each collection's table; a name once given stays, two never share one."""
+    with target.session() as session, faults.translated(f"cannot use the schema {schema}"):
+        session.create_schema(schema)
+        known = streams.table_names(session.connection, schema)
+    taken = set(known.values())
+    tables: dict[str, str] = {}
+    for collection in collections:
+        name = known.get((collection.database, collection.name))
+        if name is None:
+            name = names.table_name(collection.name, settings, taken)
+            taken.add(name)
+        tables[collection.name] = name
+    return tables
+
+
+def _all_of(
+    load: Callable[[Collection], StreamSummary],
+    collections: Sequence[Collection],
+    jobs: int,
+    run: Run,
+) -> list[StreamSummary]:
+    with ThreadPoolExecutor(max(1, min(jobs, len(collections)))) as pool:
+        futures = [pool.submit(load, collection) for collection in collections]
+        try:
+            return [future.result() for future in futures]
+        except BaseException:
+            run.stopping.set()
+            for future in futures:
+                future.cancel()
+            raise
+
+
+def _load_stream(
+    run: Run, mongo: Connection, collection: Collection, table: TableName, settings: Settings
+) -> StreamSummary:
+    """Load one stream, again after a passing fault; a failure becomes part of the summary."""
+    began = time.monotonic()
+    failure: LandbridgeError
+    for attempt in range(RETRIES_MAX + 1):
+        try:
+            with faults.translated(f"{collection.stream} could not be loaded"):
+                described = catalog.with_sizes(mongo, collection)
+                if AUTO in settings.indexes:
+                    described = catalog.with_indexes(mongo, described)
+                source = CollectionSource(mongo, described)
+                summary = full.load(_job(run, source, table, settings))
+                run.observer(Progress(collection.stream, "done", summary.tally.read))
+                return summary
+        except RetryableError as error:
+            failure = error
+            if attempt == RETRIES_MAX or run.stopping.wait(RETRY_SECONDS[attempt]):
+                break
+        except LandbridgeError as error:
+            failure = error
+            break
+    run.observer(Progress(collection.stream, "failed"))
+    summary = StreamSummary(
+        database=collection.database,
+        collection=collection.name,
+        target_schema=table.schema,
+        target_table=table.name,
+        load=settings.load,
+        seconds=time.monotonic() - began,
+        error=failure.to_json(),
+    )
+    _record_failure(run, summary)
+    return summary
+
+
+def _job(run: Run, source: full.Source, table: TableName, settings: Settings) -> Job:
+    return Job(
+        source=source,
+        target=run.target,
+        table=table,
+        settings=settings,
+        run=run.id,
+        holder=run.holder,
+        observer=run.observer,
+        stopping=run.stopping.is_set,
+    )
+
+
+def _record_failure(run: Run, summary: StreamSummary) -> None:
+    try:
+        with run.target.session() as session:
+            runs.record_failure(session.connection, run.id, summary)
+    except Exception:  # the target may be what failed; the summary tells of it in any case
+        return
+
+
+def _error_of(done: Sequence[StreamSummary]) -> dict[str, str] | None:
+    failed = [summary for summary in done if summary.error]
+    if not failed:
+        return None
+    if len(done) == 1:
+        return failed[0].error
+    return StreamsFailedError(
+        f"{len(failed)} of {len(done)} streams failed",
+        why="; ".join(f"{s.stream}: {(s.error or {}).get('message')}" for s in failed[:5]),
+        fix="the others have finished; see each stream's own error, then start again",
+    ).to_json()
+
+
+def _finish(run: Run, error: dict[str, str] | None) -> None:
+    with run.target.session() as session:
+        runs.finish(session.connection, run.id, "failed" if error else "ok", error)
+
+
+def plan_sync(
+    source: str,
+    target: str,
+    *,
+    schema: str | None = None,
+    select: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    settings: Settings | None = None,
+) -> SyncPlan:
+    """Return what `sync` would do, from the catalogs and a sample; touches nothing.
+
+    The parameters and the errors are those of `sync`.
+    """
+    settings = settings or Settings()
+    _refuse("full", settings)
+    with connect(source) as mongo:
+        chosen = selection.select(catalog.collections(mongo), select, exclude)
+        schema = schema or names.table_name(mongo.database, settings)
+        database = Target(target, "landbridge dry run", 1)
+        try:
+            with faults.translated("the plan could not be made"), database.session() as session:
+                known = planning.known_streams(session, schema)
+                taken = {record.table for record in known.values()}
+                plans = []
+                for collection in chosen:
+                    described = catalog.with_sizes(mongo, collection)
+                    if AUTO in settings.indexes:
+                        described = catalog.with_indexes(mongo, described)
+                    record = known.get((described.database, described.name))
+                    name = record.table if record else None
+                    if name is None:
+                        name = names.table_name(described.name, settings, taken)
+                        taken.add(name)
+                    plans.append(
+                        planning.plan_stream(
+                            CollectionSource(mongo, described),
+                            session,
+                            TableName(schema, name),
+                            settings,
+                            record,
+                        )
+                    )
+        finally:
+            database.close()
+    return SyncPlan(tuple(plans))
+
+
+# -- quarantine ---------------------------------------------------------------------------
+
+
+def list_quarantine(
+    target: str, *, stream: str | None = None, limit: int = 100
+) -> list[QuarantineEntry]:
+    """Return the documents that were set aside, the oldest first."""
+    with _state(target) as session:
+        if not migrate.is_installed(session.connection):
+            return []
+        return quarantine.entries(session.connection, stream=stream, limit=limit)
+
+
+def show_quarantine(target: str, entry: int) -> QuarantineEntry:
+    """Return one entry with its whole document.
+
+    Raises:
+        UsageError: there is no such entry.
+
+    """
+    with _state(target) as session:
+        found = None
+        if migrate.is_installed(session.connection):
+            found = quarantine.entry(session.connection, entry)
+    if found is None:
+        raise UsageError(
+            f"there is no quarantine entry {entry}",
+            why="it was never made, or a later good version of its document closed it",
+            fix="list what there is with landbridge quarantine list",
+        )
+    return found
+
+
+@contextmanager
+def _state(target: str) -> Iterator[full.Session]:
+    database = Target(target, "landbridge", 1)
+    try:
+        with faults.translated("the quarantine cannot be read"), database.session() as session:
+            yield session
+    finally:
+        database.close()
+
+
+def retry_quarantine(
+    target: str,
+    *,
+    entries: Sequence[int] = (),
+    stream: str | None = None,
+    observer: Observer | None = None,
+) -> Summary:
+    """Try to turn documents that were set aside into rows, under their stream's settings.
+
+    Those that fit now are loaded and their entries closed; the others stay, with their reason.
+    """
+    began = time.monotonic()
+    done: list[StreamSummary] = []
+    with _run(target, "quarantine retry", observer or _silent, 1) as run:
+        with run.target.session() as session:
+            waiting = quarantine.waiting(session.connection, stream=stream, ids=entries)
+        for held in waiting:
+            source = quarantine_source(held)
+            table = TableName(held.key.target_schema, held.key.target_table)
+            settings = replace(Settings(**held.settings), load="upsert", full_refresh=False)
+            try:
+                with faults.translated(f"{held.key.collection} could not be retried"):
+                    job = _job(run, source, table, settings)
+                    done.append(full.retry(job, [number for number, _ in held.documents]))
+            except LandbridgeError as error:
+                done.append(
+                    StreamSummary(
+                        database=held.key.database,
+                        collection=held.key.collection,
+                        target_schema=table.schema,
+                        target_table=table.name,
+                        load="upsert",
+                        error=error.to_json(),
+                    )
+                )
+        error = _error_of(done)
+        _finish(run, error)
+    return Summary(tuple(done), time.monotonic() - began, error, run.id)

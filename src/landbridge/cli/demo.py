@@ -1,0 +1,329 @@
+"""`landbridge demo`: the whole thing on servers of its own, told step by step.
+
+For       A newcomer's first minute.
+Touches   A mongod and a PostgreSQL that it starts for itself, on loopback, in temporary folders;
+          or those that LANDBRIDGE_TEST_MONGODB and LANDBRIDGE_TEST_POSTGRES name, where it makes
+          databases of its own and removes them.
+Promises  Nothing is left behind. What it prints is what happened: every figure comes from the run.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from landbridge.cli.command import Command, debug_option, option
+from landbridge.cli.text import count_of, duration
+from landbridge.errors import EmbeddedError
+
+if TYPE_CHECKING:
+    from landbridge.model.summary import Summary
+
+TARGET_DATABASE = "carbon_lens_bi"
+ROWS_SHOWN_MAX = 8
+INSERTED, UPDATED, DELETED = 25, 40, 10
+
+BI_QUERY = """\
+SELECT
+    s.siteName,
+    sc.year,
+    sc.month,
+    SUM(sc.calculatedEmission) as total_emissions
+FROM carbonlens.stationarycombustions sc
+JOIN carbonlens.sites s ON sc.siteId = s._id
+WHERE sc.approved = 'approved'
+GROUP BY s.siteName, sc.year, sc.month
+ORDER BY sc.year, sc.month;"""
+
+COUNT_QUERY = """\
+SELECT
+    schemaname,
+    relname as table_name,
+    n_live_tup as row_count
+FROM pg_stat_user_tables
+WHERE schemaname = 'carbonlens'
+ORDER BY n_live_tup DESC;"""
+
+CITY_QUERY = """\
+SELECT ci.name, co.name AS country, ci.population, ci.alternatenames ->> 0 AS also_called
+FROM geonames.cities ci
+JOIN geonames.countries co ON ci.countrycode = co._id
+ORDER BY ci.population DESC;"""
+
+
+@click.command(cls=Command)
+@option("--keep", is_flag=True, help="Keep the servers up until Ctrl-C, to look around with psql.")
+@debug_option
+def demo(keep: bool) -> None:
+    """Show it all on servers of its own, with sample data.
+
+    Starts a MongoDB and a PostgreSQL, fills the MongoDB with the 25 collections of a
+    carbon-accounting application and with the cities of GeoNames, brings them over, changes some
+    documents, brings the changes over, and asks a question in SQL. Nothing is left behind.
+
+    \b
+    Examples:
+      landbridge demo
+      landbridge demo --keep
+    """
+    from landbridge.embedded import carbon, cities, servers
+
+    began = time.monotonic()
+    step("Starting a MongoDB and a PostgreSQL, in temporary folders")
+    with servers() as (mongo, postgres), borrowed(mongo.uri, postgres) as target:
+        say(f"up in {duration(time.monotonic() - began)}")
+
+        step("Filling the MongoDB")
+        fill(mongo.uri, carbon.DATABASE, carbon.collections(), "a carbon-accounting application")
+        fill(mongo.uri, cities.DATABASE, cities.collections(), cities.ATTRIBUTION)
+
+        step("First sync: every collection becomes a table")
+        command(f"landbridge sync --from mongodb://…/{carbon.DATABASE} --to postgresql://…")
+        first = sync(mongo.uri, carbon.DATABASE, target)
+        show(first)
+        explain_quarantine(target)
+        command(f"landbridge sync --from mongodb://…/{cities.DATABASE} --to postgresql://…")
+        show(sync(mongo.uri, cities.DATABASE, target))
+
+        step("The application goes on: some documents change")
+        say(change(mongo.uri))
+
+        step("Second sync: the same command, and only the rows that differ are written")
+        command(f"landbridge sync --from mongodb://…/{carbon.DATABASE} --to postgresql://…")
+        show(sync(mongo.uri, carbon.DATABASE, target), changed_only=True)
+
+        step("Asking PostgreSQL")
+        ask(target, BI_QUERY)
+        ask(target, COUNT_QUERY)
+        ask(target, CITY_QUERY)
+
+        step(f"Done in {duration(time.monotonic() - began)}")
+        if keep:
+            stay(mongo.uri, target)
+        else:
+            say("To look around with psql while the servers are up:  landbridge demo --keep")
+    say("The servers are stopped and their data is gone.")
+    say()
+    say("Where to go next, with data of your own:")
+    say(
+        "  landbridge sync --from mongodb://HOST/DATABASE --to postgresql://HOST/DATABASE --dry-run"
+    )
+    say("  landbridge sync --help")
+
+
+@contextmanager
+def borrowed(mongo_uri: str, postgres: Any) -> Iterator[str]:
+    """Make the target's database, and give a server that is not ours back as it was."""
+    import psycopg
+    from psycopg import sql
+
+    from landbridge.embedded import carbon, cities
+
+    if "LANDBRIDGE_TEST_MONGODB" in os.environ:
+        with client_of(mongo_uri) as client:
+            taken = {carbon.DATABASE, cities.DATABASE} & set(client.list_database_names())
+        if taken:
+            raise EmbeddedError(
+                "the demo would mix with other data",
+                why=f"the server of LANDBRIDGE_TEST_MONGODB has a database {min(taken)} already",
+                fix="unset LANDBRIDGE_TEST_MONGODB, so that the demo starts a server of its own",
+            )
+    try:
+        target = postgres.create_database(TARGET_DATABASE)
+    except psycopg.errors.DuplicateDatabase:
+        raise EmbeddedError(
+            "the demo would mix with other data",
+            why=f"the server of LANDBRIDGE_TEST_POSTGRES has a database {TARGET_DATABASE} already",
+            fix="unset LANDBRIDGE_TEST_POSTGRES, so that the demo starts a server of its own",
+        ) from None
+    try:
+        yield target
+    finally:
+        if "LANDBRIDGE_TEST_MONGODB" in os.environ:
+            with client_of(mongo_uri) as client:
+                client.drop_database(carbon.DATABASE)
+                client.drop_database(cities.DATABASE)
+        if "LANDBRIDGE_TEST_POSTGRES" in os.environ:
+            drop = sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(TARGET_DATABASE))
+            with psycopg.connect(postgres.uri, autocommit=True) as connection:
+                connection.execute(drop)
+
+
+def client_of(uri: str) -> Any:
+    """Return a MongoDB client."""
+    from pymongo import MongoClient
+
+    return MongoClient(uri)
+
+
+def fill(
+    uri: str, database: str, collections: Iterable[tuple[str, Sequence[Any]]], origin: str
+) -> None:
+    """Insert the collections, and say how much it was."""
+    count = documents = 0
+    with client_of(uri) as client:
+        for name, content in collections:
+            client[database][name].insert_many(content, ordered=False)
+            count, documents = count + 1, documents + len(content)
+    say(
+        f"{database}: {count_of(count, 'collection')}, {count_of(documents, 'document')} ({origin})"
+    )
+
+
+def sync(mongo_uri: str, database: str, target: str) -> Summary:
+    """Bring a database over, as the command line does."""
+    from landbridge import bridge
+    from landbridge.cli.progress import shown_progress
+
+    with shown_progress() as observer:
+        return bridge.sync(with_database(mongo_uri, database), target, observer=observer)
+
+
+def with_database(uri: str, database: str) -> str:
+    """Return a MongoDB URI that names a database."""
+    from urllib.parse import urlsplit
+
+    return urlsplit(uri)._replace(path=f"/{database}").geturl()
+
+
+def show(summary: Summary, changed_only: bool = False) -> None:
+    """Print the counts of a run, or only those of collections where something changed."""
+    from dataclasses import replace
+
+    from landbridge.cli.report import rate, remarks, show_counts, show_stream_error
+
+    for stream in summary.streams:
+        if stream.error is not None:
+            show_stream_error(f"{stream.stream}: ", stream.error)
+    streams = summary.streams
+    if changed_only:
+        streams = tuple(s for s in streams if s.tally.read != s.tally.unchanged or s.tally.deleted)
+    show_counts(replace(summary, streams=streams))
+    unchanged = len(summary.streams) - len(streams)
+    if unchanged:
+        say(f"{count_of(unchanged, 'other collection')} did not change: nothing was written there.")
+    for line in remarks(summary):
+        say(line)
+    say(rate(sum(stream.tally.read for stream in summary.streams), summary.seconds))
+
+
+def explain_quarantine(target: str) -> None:
+    """Show what was set aside, if anything was."""
+    from landbridge import bridge
+    from landbridge.cli.report import show_entries
+
+    entries = bridge.list_quarantine(target)
+    if entries:
+        say()
+        say("What a table cannot hold exactly is set aside whole, and never cut or lost:")
+        command("landbridge quarantine list --to postgresql://…")
+        show_entries(entries)
+
+
+def change(uri: str) -> str:
+    """Insert, update and delete documents at the source; return what was done, in words."""
+    from bson import ObjectId
+
+    from landbridge.embedded import carbon
+
+    with client_of(uri) as client:
+        records = client[carbon.DATABASE]["stationarycombustions"]
+        some = list(records.find().sort("_id").limit(INSERTED + UPDATED + DELETED))
+        new, changed, gone = (
+            some[:INSERTED],
+            [document["_id"] for document in some[INSERTED : INSERTED + UPDATED]],
+            [document["_id"] for document in some[INSERTED + UPDATED :]],
+        )
+        records.insert_many(
+            [{**document, "_id": ObjectId(), "verifiedBy": "TÜV"} for document in new]
+        )
+        records.update_many({"_id": {"$in": changed}}, {"$inc": {"calculatedEmission": 1.5}})
+        records.delete_many({"_id": {"$in": gone}})
+    return (
+        f"stationarycombustions: {INSERTED} inserted, with a new field verifiedBy; "
+        f"{UPDATED} updated; {DELETED} deleted"
+    )
+
+
+def ask(target: str, query: str) -> None:
+    """Print a query and the first rows of its answer."""
+    import psycopg
+    from rich.text import Text
+
+    from landbridge.cli.report import print_table, ruled_table
+
+    began = time.monotonic()
+    with psycopg.connect(target) as connection:
+        cursor = connection.execute(query.encode())
+        rows = cursor.fetchall()
+        columns = [column.name for column in cursor.description or ()]
+    seconds = time.monotonic() - began
+
+    click.echo()
+    for line in query.splitlines():
+        say(click.style(line, fg="cyan"))
+    table = ruled_table()
+    for position, name in enumerate(columns):
+        numbers = bool(rows) and isinstance(rows[0][position], (int, float))
+        table.add_column(name, justify="right" if numbers else "left", overflow="fold")
+    for row in rows[:ROWS_SHOWN_MAX]:
+        table.add_row(*(Text(shown(value)) for value in row))
+    print_table(table)
+    more = len(rows) - ROWS_SHOWN_MAX
+    if more > 0:
+        say(f"and {more:,} more; {count_of(len(rows), 'row')} in {seconds * 1000:,.0f} ms")
+
+
+def shown(value: object) -> str:
+    """Return a value of an answer as a person reads it."""
+    if isinstance(value, float):
+        return f"{value:,.2f}"
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def stay(mongo_uri: str, target: str) -> None:
+    """Say how to connect, and wait for Ctrl-C."""
+    from psycopg.conninfo import conninfo_to_dict
+
+    parts = conninfo_to_dict(target)
+    with tempfile.TemporaryDirectory(prefix="landbridge-demo-") as folder:
+        # A file that only we may read, so that the password is not on the screen.
+        passwords = Path(folder) / "pgpass"
+        passwords.touch(mode=0o600)
+        passwords.write_text(f"*:*:*:*:{parts.get('password', '')}\n")
+        address = f"-h {parts['host']} -p {parts['port']} -U {parts['user']} -d {parts['dbname']}"
+        say("The servers stay up until Ctrl-C. In another terminal:")
+        say()
+        say(f"  export PGPASSFILE={shlex.quote(str(passwords))}")
+        say(f"  psql {address}")
+        say(f"  mongosh {shlex.quote(mongo_uri)}")
+        say()
+        try:
+            while True:
+                time.sleep(3600)
+        except KeyboardInterrupt:
+            click.echo()
+
+
+def step(title: str) -> None:
+    """Print the heading of a step."""
+    click.echo()
+    click.secho(title, bold=True)
+
+
+def command(line: str) -> None:
+    """Print a command that does what the demo does next."""
+    say(click.style(f"$ {line}", fg="green"))
+
+
+def say(line: str = "") -> None:
+    """Print a line of the story."""
+    click.echo(f"  {line}".rstrip())

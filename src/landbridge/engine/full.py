@@ -1,0 +1,198 @@
+"""The method `full`: every document is read, and the table becomes what the source is.
+
+For       First loads and reloads, whatever the size.
+Touches   Private tables until the publish; then the table and the state, in one transaction.
+Promises  Readers see the old rows or the new ones. read = inserted + updated + unchanged +
+          quarantined, or nothing is published.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+
+from landbridge.engine import layouts, publish
+from landbridge.engine.copying import Constants
+from landbridge.engine.shape import LivingTable, Shape
+from landbridge.engine.stream import Job, taken
+from landbridge.errors import StopError, TableChangedError, TableTakenError
+from landbridge.model.plan import Column, Plan, TablePlan
+from landbridge.model.summary import Progress, StreamSummary
+from landbridge.model.tables import Persistence, Session, TableName, TableState
+from landbridge.schema import start_plan
+from landbridge.state import ledger, quarantine
+from landbridge.state.plans import plan_from_json
+from landbridge.state.streams import StreamRecord
+
+PRIVATE_PREFIX = "_lb_"
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What a load finds: how it begins, and how it will be published."""
+
+    stream: StreamRecord
+    living: TableState | None  # the table to publish into; None: a first load, or a replacement
+    replaced: TableState | None  # a table that the new one takes the place of
+    plan: Plan
+    generation: int
+    resumed: bool = False
+
+
+def load(job: Job) -> StreamSummary:
+    """Load one stream, by the layout that fits its size and its server.
+
+    Raises:
+        LandbridgeError: what stopped it; nothing that readers see has changed then.
+
+    """
+    began = time.monotonic()
+    with job.target.session() as session, taken(job, session) as stream:
+        job.report(Progress(job.source.collection.stream, "reading"))
+        layout = layouts.choose(job.source, job.settings, stream)
+        situation = examine(job, session, stream, resumable=layout == "large")
+        try:
+            return _load(job, session, situation, layout, began)
+        except layouts.SnapshotLostError:
+            # The server no longer keeps the history: ranges need none.
+            situation = examine(job, session, stream, resumable=False)
+            return _load(job, session, situation, "large", began)
+
+
+def _load(
+    job: Job, session: Session, situation: Situation, layout: layouts.Layout, began: float
+) -> StreamSummary:
+    persistence: Persistence = "logged"
+    if situation.living is not None and layout in ("tiny", "small"):
+        persistence = "temporary" if layout == "tiny" else "unlogged"
+    private = PrivateNames(situation, job.table, temporary=persistence == "temporary")
+
+    def beyond_double(table: int, column: Column) -> bool:
+        staged = shape.made and session.holds_beyond_double(shape.tables[table], column)
+        living = situation.living is not None and column.name in situation.living.columns
+        return staged or (living and session.holds_beyond_double(job.table, column))
+
+    shape = Shape(
+        situation.plan,
+        LivingTable(situation.living, job.settings.rewrite_limit_bytes, beyond_double),
+        private.name_of,
+        lambda session, name, table: session.create(name, table, persistence),
+    )
+    work = layouts.Work(
+        job=job,
+        session=session,
+        stream=situation.stream,
+        generation=situation.generation,
+        shape=shape,
+        constants=Constants(situation.generation),
+        began=began,
+    )
+    finish = publish.Publisher(work, situation.living, situation.replaced, layout)
+    match layout:
+        case "tiny":
+            with session.transaction():
+                copied = layouts.copy_tiny(work)
+                return finish.publish(copied, inside_transaction=True)
+        case "small" | "one cursor":
+            copied = layouts.copy_small(work, snapshot=layout == "small")
+        case "large":
+            copied = layouts.copy_ranges(work, resumed=situation.resumed)
+    return finish.publish(copied)
+
+
+class PrivateNames:
+    """The names of a load's private tables: the generation is in them."""
+
+    def __init__(self, situation: Situation, table: TableName, *, temporary: bool) -> None:
+        self._stem = private_stem(situation.stream.id, situation.generation)
+        self._schema = "" if temporary else table.schema
+
+    def name_of(self, table: TablePlan) -> TableName:
+        """Return the private name of one of the plan's tables."""
+        suffix = f"_{table.suffix}" if table.suffix else ""
+        name = (self._stem + suffix).encode()[:63].decode(errors="ignore")
+        return TableName(self._schema, name)
+
+
+def private_stem(stream_id: int, generation: int | None = None) -> str:
+    """Return what the private tables' names of a stream (and load) begin with."""
+    stem = f"{PRIVATE_PREFIX}{stream_id}_"
+    return stem if generation is None else f"{stem}{generation}"
+
+
+def examine(job: Job, session: Session, stream: StreamRecord, *, resumable: bool) -> Situation:
+    """Find out what is there, and clear away what earlier runs left unfinished.
+
+    Raises:
+        TableTakenError: a table of that name exists and landbridge did not make it.
+        TableChangedError: landbridge's table was changed by somebody else.
+        StopError: the table's shape must change, and something depends on the old one.
+
+    """
+    state = session.inspect(job.table)
+    ours = stream.plan is not None and stream.generation > 0
+    if state is not None and not ours:
+        _refuse_taken(job, state)
+    living, replaced = state, None
+    plan = start_plan(job.settings, keyed=job.source.collection.keyed)
+    if state is not None and ours and not job.settings.full_refresh and _same_shape(job, stream):
+        assert stream.plan is not None
+        plan = plan_from_json(stream.plan, job.settings)
+        _check_unchanged(job, state, plan)
+    elif state is not None:
+        _refuse_replacing(job, state)
+        living, replaced = None, state
+    loading = stream.loading if resumable else None
+    leftovers = session.private_tables(job.table.schema, private_stem(stream.id))
+    if loading and loading["fingerprint"] == job.settings.fingerprint.hex() and leftovers:
+        return Situation(
+            stream,
+            living,
+            replaced,
+            plan_from_json(loading["plan"], job.settings),
+            loading["generation"],
+            resumed=True,
+        )
+    if leftovers or stream.loading:
+        with session.transaction():
+            session.drop(leftovers)
+            ledger.clear(session.connection, stream.id)
+            quarantine.discard_unpublished(session.connection, stream.id, stream.generation)
+    return Situation(stream, living, replaced, plan, stream.generation + 1)
+
+
+def _same_shape(job: Job, stream: StreamRecord) -> bool:
+    return stream.fingerprint == job.settings.fingerprint and (stream.load == "append") == (
+        job.settings.load == "append"
+    )
+
+
+def _refuse_taken(job: Job, state: TableState) -> None:
+    if job.settings.take_over and state.is_table:
+        return
+    raise TableTakenError(
+        f"{job.table} exists and landbridge did not make it",
+        why="it may hold somebody's data" if state.is_table else "it is not a table",
+        fix="choose another schema with --schema, or rename it"
+        + ("; --take-over replaces its contents" if state.is_table else ""),
+    )
+
+
+def _refuse_replacing(job: Job, state: TableState) -> None:
+    if state.dependents:
+        raise StopError(
+            f"{job.table} would be replaced by a table of another shape",
+            why=f"these depend on it: {', '.join(state.dependents)}",
+            fix="use the settings it was loaded with, or drop what depends on it first",
+        )
+
+
+def _check_unchanged(job: Job, state: TableState, plan: Plan) -> None:
+    for column in plan.main.columns:
+        found = state.columns.get(column.name)
+        if found != column.type:
+            raise TableChangedError(
+                f"the column {column.name} of {job.table} is not as landbridge made it",
+                why=f"it was {column.type} and is {found or 'gone'}",
+                fix="undo that change, or load the table anew with --full-refresh",
+            )

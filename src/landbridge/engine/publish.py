@@ -1,0 +1,405 @@
+"""Publishing: what lies in private tables becomes what readers see, in one transaction.
+
+For       The end of every load: keys, indexes, the merge or the swap, and the state beside it.
+Touches   The target tables and the state, together.
+Promises  Rows, position, history and quarantine change in one commit, under the run's epoch.
+          What was read is accounted for, or nothing is published.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+
+from landbridge.codec import batch_of, slow_encoder
+from landbridge.engine.copying import Copier
+from landbridge.engine.layouts import Copied, Layout, Work
+from landbridge.engine.stream import Job
+from landbridge.engine.wishes import index_wishes
+from landbridge.errors import CountMismatchError, DeleteGuardError, TableTakenError
+from landbridge.model.batch import Profile
+from landbridge.model.kinds import Kind
+from landbridge.model.plan import Column, Op, Plan, Role, TablePlan
+from landbridge.model.summary import Progress, StreamSummary, Tally
+from landbridge.model.tables import IndexWish, MergeCounts, MergePlan, TableName, TableState
+from landbridge.state import leases, ledger, quarantine, runs, streams
+from landbridge.state.plans import plan_from_json, plan_to_json
+
+# Above this share of changed rows a fresh table is cheaper than a merge (a merged row costs
+# about five times a copied one).
+SWAP_SHARE = 0.2
+QUARANTINED_KEYS = TableName("", "lb_quarantined")
+
+
+class _SwapInsteadError(Exception):
+    """So much differs that the staged table should take the living one's place."""
+
+    def __init__(self, counts: MergeCounts) -> None:
+        self.counts = counts
+
+
+@dataclass(slots=True)
+class Publisher:
+    """Brings one load to its readers."""
+
+    work: Work
+    living: TableState | None
+    replaced: TableState | None
+    layout: Layout
+    keyed: bool = False  # the private table has its key already
+
+    def publish(self, copied: Copied, *, inside_transaction: bool = False) -> StreamSummary:
+        """Publish; the caller holds the transaction, or it is opened here.
+
+        Raises:
+            CountMismatchError: the private table does not hold what was counted.
+            FencedError: another run has taken the stream over.
+
+        """
+        work, session = self.work, self.work.session
+        total = copied.account.documents
+        self._report("indexing", total)
+        work.shape.finish(session)
+        plan = work.shape.plan
+        if plan.keyed and copied.duplicates_possible:
+            self._read_duplicates_again(copied, plan)
+        self._check_counts(copied)
+        if self.living is not None:
+            self._report("publishing", total)
+            try:
+                with session.transaction():
+                    counts = self._merge(copied, plan)
+                    return self._save(copied, plan, counts)
+            except _SwapInsteadError as swap:
+                return self._publish_new(copied, plan, swap.counts)
+        return self._publish_new(copied, plan, MergeCounts(inserted=copied.account.rows))
+
+    def _report(self, phase: str, documents: int) -> None:
+        collection = self.work.job.source.collection
+        self.work.job.report(
+            Progress(collection.stream, phase, documents, collection.documents)  # type: ignore[arg-type]
+        )
+
+    # -- counts ------------------------------------------------------------------------------
+
+    def _check_counts(self, copied: Copied) -> None:
+        account = copied.account
+        held = self.work.session.count(self.work.shape.tables[0])
+        if held != account.rows or account.documents != account.rows + account.rejected:
+            raise CountMismatchError(
+                f"{self.work.job.source.collection.stream} was not published",
+                why=f"{account.documents} documents were read and {account.rejected} set aside,"
+                f" {account.rows} rows were counted, and the private table holds {held}",
+                fix="start the same command again; if it happens twice, report it",
+            )
+
+    def _read_duplicates_again(self, copied: Copied, plan: Plan) -> None:
+        """Mend what a read without a snapshot may bring: one document returned twice."""
+        work, session, tables = self.work, self.work.session, self.work.shape.tables
+        unique = work.job.settings.load != "append"
+        self.keyed = unique and session.add_key(tables[0], [_key(plan)])
+        if self.keyed:
+            return
+        before = session.count(tables[0])
+        ids = session.take_duplicates(tables, plan)
+        if not ids:
+            return
+        account = copied.account
+        removed = before - session.count(tables[0])
+        copier = Copier(
+            work.shape,
+            session,
+            work.constants,
+            lambda rejected: work.keep(session, rejected),
+            lambda documents, size: None,
+        )
+        with work.job.source.read_ids(ids) as read:
+            copier.copy_all(iter(read))
+        account.documents -= removed
+        account.rows -= removed
+        account.add(copier.account)
+        copied.notes.append(f"{len(ids)} documents came twice and were read again")
+        self.keyed = unique and session.add_key(work.shape.tables[0], [_key(plan)])
+
+    # -- a first load, or a table that takes another's place ------------------------------------
+
+    def _publish_new(self, copied: Copied, plan: Plan, counts: MergeCounts) -> StreamSummary:
+        work, session, job = self.work, self.work.session, self.work.job
+        private, public = work.shape.tables, self._public_tables(plan)
+        if self.living is not None and self.layout == "small":
+            for table in private:
+                session.set_logged(table)
+        self._give_key(plan, private)
+        copied.notes += self._add_indexes(plan, private[0])
+        for table in private:
+            session.analyze(table)
+        self._report("publishing", copied.account.documents)
+        with session.transaction():
+            streams.lock_for_publish(session.connection, work.stream)
+            old = self.replaced or self.living
+            for mine, theirs in zip(private, public, strict=True):
+                if old is not None and session.inspect(theirs) is not None:
+                    session.take_place_of(mine, theirs)
+                else:
+                    session.rename(mine, theirs.name)
+            session.drop([table for table in self._earlier_children(job) if table not in public])
+            return self._save(copied, plan, counts)
+
+    def _give_key(self, plan: Plan, tables: list[TableName]) -> None:
+        session = self.work.session
+        if self.work.job.settings.load == "append":
+            if plan.keyed:
+                session.add_indexes(tables[0], [IndexWish((_key(plan), "_sdc_sequence"))])
+        elif plan.keyed and not self.keyed and not session.add_key(tables[0], [_key(plan)]):
+            raise CountMismatchError(
+                f"{self.work.job.source.collection.stream} was not published",
+                why="two documents of one snapshot have the same _id",
+                fix="start the same command again; if it happens twice, report it",
+            )
+        for child in tables[1:]:
+            session.add_key(child, ["_parent_id", "_ordinal"])
+
+    def _public_tables(self, plan: Plan) -> list[TableName]:
+        """Return the names that readers know, and refuse to take one that is not ours."""
+        job = self.work.job
+        ours = set(self._earlier_children(job))
+        names = [job.table]
+        for child in plan.tables[1:]:
+            name = child_table(job.table, child, plan.settings.separator)
+            if name not in ours and self.work.session.inspect(name) is not None:
+                raise TableTakenError(
+                    f"{name} exists and landbridge did not make it",
+                    why=f"the elements of {'.'.join(child.array_path)} would go there",
+                    fix="rename that table, or keep arrays in jsonb with --arrays jsonb",
+                )
+            names.append(name)
+        return names
+
+    def _earlier_children(self, job: Job) -> list[TableName]:
+        if self.work.stream.plan is None:
+            return []
+        earlier = plan_from_json(self.work.stream.plan, job.settings)
+        return [
+            child_table(job.table, child, job.settings.separator) for child in earlier.tables[1:]
+        ]
+
+    # -- a living table ------------------------------------------------------------------------
+
+    def _merge(self, copied: Copied, plan: Plan) -> MergeCounts:
+        work, session, job = self.work, self.work.session, self.work.job
+        assert self.living is not None and work.stream.plan is not None
+        streams.lock_for_publish(session.connection, work.stream)
+        earlier = plan_from_json(work.stream.plan, job.settings)
+        public = self._public_tables(plan)
+        self._follow_plan(earlier, plan, public)
+        merge = MergePlan(
+            plan=plan,
+            staging=tuple(work.shape.tables),
+            living=tuple(public),
+            load=job.settings.load,
+            compare_values=self._compares_values(),
+            soft_delete=job.settings.soft_delete,
+            max_delete_share_percent=job.settings.max_delete_share_percent,
+            quarantined_keys=self._stage_quarantined(plan) if copied.account.rejected else None,
+        )
+        counts = session.find_differences(merge)
+        changed = counts.inserted + counts.updated + counts.deleted + counts.quarantined
+        if changed and self._should_swap(counts, changed):
+            raise _SwapInsteadError(counts)
+        if changed:
+            replaced = session.apply_differences(merge)
+            quarantine.mark_replaced(session.connection, replaced)
+        copied.notes += self._add_indexes(plan, public[0])
+        if changed:
+            for table in public:
+                session.analyze(table)
+        session.drop([table for table in work.shape.tables if table.schema])
+        return counts
+
+    def _compares_values(self) -> bool:
+        assert self.living is not None
+        chosen = self.work.job.settings.compare
+        return chosen == "values" or (chosen is None and self.living.foreign_writers)
+
+    def _follow_plan(self, earlier: Plan, plan: Plan, public: list[TableName]) -> None:
+        session = self.work.session
+        known = len(earlier.tables)
+        for name, before, after in zip(public, earlier.tables, plan.tables, strict=False):
+            session.alter_living(name, before, after)
+        for name, table in list(zip(public, plan.tables, strict=True))[known:]:
+            session.create(name, table, "logged")
+            session.add_key(name, ["_parent_id", "_ordinal"])
+        if earlier.key_column is not None and earlier.key_column != plan.key_column:
+            session.fill_key(public[:known], earlier, plan)
+            session.move_key(public[0])
+
+    def _should_swap(self, counts: MergeCounts, changed: int) -> bool:
+        assert self.living is not None
+        settings, session = self.work.job.settings, self.work.session
+        if (
+            self.layout == "tiny"
+            or settings.load != "overwrite"
+            or settings.soft_delete
+            or counts.refused_deletes
+            or counts.quarantined
+            or self.living.dependents
+        ):
+            return False
+        before = counts.updated + counts.unchanged + counts.deleted
+        if changed <= before * SWAP_SHARE:
+            return False
+        plan = self.work.shape.plan
+        own_columns = {column.name for column in plan.main.columns}
+        own_indexes = {wish.columns for wish in index_wishes(plan, self.work.job)}
+        own_indexes |= {(_key(plan),)}
+        indexes = {columns for _, columns in session.indexes(self.work.job.table)}
+        return set(self.living.columns) <= own_columns and indexes <= own_indexes
+
+    def _stage_quarantined(self, plan: Plan) -> TableName | None:
+        """Put the keys of what this load set aside where the merge can find them."""
+        work, session = self.work, self.work.session
+        if not plan.keyed or plan.main.column_with(Role.ID) < 0:
+            return None
+        columns = [c for c in plan.main.columns if c.role in (Role.ID, Role.KEY)]
+        places = {plan.main.columns.index(c): i for i, c in enumerate(columns)}
+        field = next(f for f in plan.main.fields if f.name == "_id")
+        slots = tuple(replace(s, column=places.get(s.column, -1)) for s in field.slots)
+        columns.append(Column("entry", "bigint", Role.CONSTANT))
+        keys = replace(plan, tables=(TablePlan(tuple(columns), (replace(field, slots=slots),)),))
+        session.drop([QUARANTINED_KEYS])
+        session.create(QUARANTINED_KEYS, keys.main, "temporary")
+        encoder = slow_encoder(keys)
+        entries = quarantine.ids_of(session.connection, work.stream.id, work.generation)
+        with session.copy([QUARANTINED_KEYS], keys) as sink:
+            for entry, document in entries:
+                batch = batch_of([document])
+                encoder.encode(batch.data, batch.offset, {"entry": entry.to_bytes(8, "big")})
+                sink.write([encoder.output(0)])
+        return QUARANTINED_KEYS
+
+    # -- both ----------------------------------------------------------------------------------
+
+    def _add_indexes(self, plan: Plan, table: TableName) -> list[str]:
+        if self.work.job.settings.load == "append" and not plan.keyed:
+            return []
+        unmet = self.work.session.add_indexes(table, index_wishes(plan, self.work.job))
+        return [
+            f"no index on {', '.join(wish.columns)}: a value is too long for an index entry"
+            for wish in unmet
+        ]
+
+    def _save(self, copied: Copied, plan: Plan, counts: MergeCounts) -> StreamSummary:
+        """Write the state that speaks for the rows, in the transaction that shows them."""
+        work, job, session = self.work, self.work.job, self.work.session
+        connection, account = session.connection, copied.account
+        state = session.inspect(job.table)
+        assert state is not None
+        summary = self._summary(copied, plan, counts)
+        streams.save_published(
+            connection,
+            work.stream,
+            source=job.source.identity,
+            method="full",
+            settings=job.settings,
+            plan=plan_to_json(plan),
+            generation=work.generation,
+            table_oid=state.oid,
+            consistent_at=copied.consistent_at,
+        )
+        quarantine.supersede(connection, work.stream.id, work.generation)
+        runs.record_changes(connection, job.run, work.stream.id, work.shape.changes)
+        names = [table.name for table in self._public_tables_named(plan)]
+        runs.record_columns(connection, work.stream.id, names, plan, account.profile)
+        runs.record_stream(
+            connection,
+            job.run,
+            work.stream.id,
+            summary,
+            layout=self.layout,
+            bytes_read=account.bytes,
+        )
+        if copied.from_ledger:
+            ledger.clear(connection, work.stream.id)
+        leases.release(connection, work.stream.id, job.holder)
+        return summary
+
+    def _public_tables_named(self, plan: Plan) -> list[TableName]:
+        table, separator = self.work.job.table, plan.settings.separator
+        return [table, *(child_table(table, child, separator) for child in plan.tables[1:])]
+
+    def _summary(self, copied: Copied, plan: Plan, counts: MergeCounts) -> StreamSummary:
+        work, job, account = self.work, self.work.job, copied.account
+        tally = Tally(
+            read=account.documents,
+            inserted=counts.inserted,
+            updated=counts.updated,
+            unchanged=counts.unchanged,
+            deleted=counts.deleted,
+            quarantined=account.rejected,
+            discarded=discarded(plan, account.profile),
+            by_value=0 if job.settings.raw == "bson" else by_value(plan, account.profile),
+        )
+        if not tally.adds_up:
+            raise CountMismatchError(
+                f"{job.source.collection.stream} was not published",
+                why=f"the counts do not add up: {tally}",
+                fix="start the same command again; if it happens twice, report it",
+            )
+        collection = job.source.collection
+        summary = StreamSummary(
+            database=collection.database,
+            collection=collection.name,
+            target_schema=job.table.schema,
+            target_table=job.table.name,
+            load=job.settings.load,
+            tally=tally,
+            schema_changes=tuple(work.shape.changes),
+            consistent_at=copied.consistent_at,
+            notes=tuple(copied.notes + self._notes(copied)),
+            seconds=time.monotonic() - work.began,
+        )
+        if not counts.refused_deletes:
+            return summary
+        share = job.settings.max_delete_share_percent
+        guard = DeleteGuardError(
+            f"{counts.refused_deletes} rows of {job.table} were not deleted",
+            why=f"they are more than {share:g} % of the table; everything else was committed",
+            fix="if they are really gone from the source, run again with --max-delete-share 100",
+        )
+        return summary.failed(guard.to_json())
+
+    def _notes(self, copied: Copied) -> list[str]:
+        notes = []
+        if copied.consistent_at is None and self.layout in ("tiny", "small", "one cursor"):
+            notes.append("the server gives no snapshot reads: not one point in time")
+        escaped = sum(seen.escaped for seen in copied.account.profile.values())
+        if escaped:
+            notes.append(f"{escaped} strings with NUL were kept in escaped form")
+        return notes
+
+
+def child_table(table: TableName, child: TablePlan, separator: str) -> TableName:
+    """Return the public name of the table that holds an array's elements."""
+    name = f"{table.name}{separator}{child.suffix}"
+    return TableName(table.schema, name.encode()[:63].decode(errors="ignore"))
+
+
+def _key(plan: Plan) -> str:
+    return plan.key_column or "_id"
+
+
+def discarded(plan: Plan, profile: Profile) -> int:
+    """Count the values that a contract discarded."""
+    total = 0
+    for index, table in enumerate(plan.tables):
+        for path, field in table.walk():
+            seen = profile.get((index, path))
+            kinds = {slot.kind.value for slot in field.slots if slot.op is Op.DISCARD}
+            if seen is not None and kinds:
+                total += sum(seen.counts.get(kind, 0) for kind in kinds)
+    return total
+
+
+def by_value(plan: Plan, profile: Profile) -> int:
+    """Count the values that a column keeps by value only: null is absent, -0.0 is 0, and so on."""
+    return sum(seen.by_value + seen.counts.get(Kind.NULL.value, 0) for seen in profile.values())

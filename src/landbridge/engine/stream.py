@@ -1,0 +1,94 @@
+"""A stream in the hands of one run: taken, worked on, given back.
+
+For       Every method: they begin by taking a stream and end by publishing or releasing it.
+Touches   The state tables, through the target's session.
+Promises  What `taken` yields is held alone; the lease is given back however the work ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+
+from landbridge.errors import LandbridgeError
+from landbridge.model.settings import Settings
+from landbridge.model.stream import Source
+from landbridge.model.summary import Observer, Progress
+from landbridge.model.tables import Session, TableName, Target
+from landbridge.state import leases, streams
+from landbridge.state.leases import Holder
+from landbridge.state.streams import StreamKey, StreamRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One stream of a run: what to do, and everything it is done with."""
+
+    source: Source
+    target: Target
+    table: TableName
+    settings: Settings
+    run: str
+    holder: Holder
+    observer: Observer
+    stopping: Callable[[], bool]
+
+    @property
+    def key(self) -> StreamKey:
+        """What identifies the stream."""
+        collection = self.source.collection
+        return StreamKey(collection.database, collection.name, self.table.schema, self.table.name)
+
+    def report(self, progress: Progress) -> None:
+        """Tell whoever watches."""
+        self.observer(progress)
+
+
+@contextmanager
+def taken(job: Job, session: Session) -> Iterator[StreamRecord]:
+    """Take the stream: its lease, and a new epoch that fences out whoever had it before.
+
+    Raises:
+        BusyError: a living run holds it.
+
+    """
+    connection, name = session.connection, job.source.collection.stream
+    record = None
+    with session.transaction():
+        # Lost in a server crash, this is as if the run had not begun.
+        connection.execute("SELECT set_config('synchronous_commit', 'off', true)")
+        stream_id = streams.enter(
+            connection,
+            job.key,
+            source=job.source.identity,
+            method="full",
+            settings=job.settings,
+        )
+        if leases.try_acquire(connection, stream_id, job.holder, job.target.pids):
+            record = streams.raise_epoch(connection, stream_id)
+    if record is None:
+        leases.acquire(connection, stream_id, job.holder, job.target.pids, name)
+        record = streams.raise_epoch(connection, stream_id)
+    try:
+        yield record
+    finally:
+        # A broken connection can't release; the lease then ends by itself.
+        with suppress(Exception):
+            leases.release(connection, stream_id, job.holder)
+
+
+def stop_if_asked(job: Job) -> None:
+    """Raise where the run is to end early; what is committed stays."""
+    if job.stopping():
+        raise InterruptedRunError(
+            f"{job.source.collection.stream} was not finished",
+            why="the run was asked to stop",
+            fix="start the same command again",
+        )
+
+
+class InterruptedRunError(LandbridgeError):
+    """The run was asked to stop before this stream was done."""
+
+    code = "interrupted"
