@@ -18,10 +18,11 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
-from landbridge import __version__, planning
+from landbridge import __version__
 from landbridge.codec import names
 from landbridge.config import selection
-from landbridge.engine import full
+from landbridge.engine import dry_run, full
+from landbridge.engine.memory import MemorySource
 from landbridge.engine.stream import Job
 from landbridge.engine.wishes import AUTO
 from landbridge.errors import (
@@ -33,9 +34,9 @@ from landbridge.errors import (
 )
 from landbridge.model.report import QuarantineEntry, SyncPlan
 from landbridge.model.settings import Settings
-from landbridge.model.stream import Collection
+from landbridge.model.stream import Collection, Source
 from landbridge.model.summary import Observer, Progress, StreamSummary, Summary
-from landbridge.model.tables import TableName
+from landbridge.model.tables import Session, TableName
 from landbridge.mongo import catalog
 from landbridge.mongo.connect import Connection, connect
 from landbridge.mongo.source import CollectionSource
@@ -46,7 +47,6 @@ from landbridge.state.leases import Holder
 
 RETRIES_MAX = 5
 RETRY_SECONDS = (1.0, 2.0, 4.0, 8.0, 15.0)  # 30 s in all
-TABLE_NAMES_BYTES_MAX = 63
 
 
 def _silent(progress: Progress) -> None:
@@ -77,9 +77,7 @@ def _run(target_uri: str, command: str, observer: Observer, jobs: int) -> Iterat
         with faults.translated("the state of the run could not be written"):
             with target.session() as session:
                 migrate.migrate(session.connection)
-                runs.start(
-                    session.connection, run_id, command, __version__, socket.gethostname()
-                )
+                runs.start(session.connection, run_id, command, __version__, socket.gethostname())
             heart.start()
             yield run
     finally:
@@ -236,7 +234,7 @@ def _load_stream(
     return summary
 
 
-def _job(run: Run, source: full.Source, table: TableName, settings: Settings) -> Job:
+def _job(run: Run, source: Source, table: TableName, settings: Settings) -> Job:
     return Job(
         source=source,
         target=run.target,
@@ -296,7 +294,9 @@ def plan_sync(
         database = Target(target, "landbridge dry run", 1)
         try:
             with faults.translated("the plan could not be made"), database.session() as session:
-                known = planning.known_streams(session, schema)
+                known: dict[tuple[str, str], streams.KnownStream] = {}
+                if migrate.is_installed(session.connection):
+                    known = streams.known_streams(session.connection, schema)
                 taken = {record.table for record in known.values()}
                 plans = []
                 for collection in chosen:
@@ -309,7 +309,7 @@ def plan_sync(
                         name = names.table_name(described.name, settings, taken)
                         taken.add(name)
                     plans.append(
-                        planning.plan_stream(
+                        dry_run.plan_stream(
                             CollectionSource(mongo, described),
                             session,
                             TableName(schema, name),
@@ -356,7 +356,7 @@ def show_quarantine(target: str, entry: int) -> QuarantineEntry:
 
 
 @contextmanager
-def _state(target: str) -> Iterator[full.Session]:
+def _state(target: str) -> Iterator[Session]:
     database = Target(target, "landbridge", 1)
     try:
         with faults.translated("the quarantine cannot be read"), database.session() as session:
@@ -382,24 +382,42 @@ def retry_quarantine(
         with run.target.session() as session:
             waiting = quarantine.waiting(session.connection, stream=stream, ids=entries)
         for held in waiting:
-            source = quarantine_source(held)
+            source = _held_source(held)
             table = TableName(held.key.target_schema, held.key.target_table)
-            settings = replace(Settings(**held.settings), load="upsert", full_refresh=False)
+            settings = replace(_settings_of(held), full_refresh=False)
             try:
                 with faults.translated(f"{held.key.collection} could not be retried"):
                     job = _job(run, source, table, settings)
-                    done.append(full.retry(job, [number for number, _ in held.documents]))
-            except LandbridgeError as error:
+                    done.append(full.load(job, [number for number, _ in held.documents]))
+            except LandbridgeError as failure:
                 done.append(
                     StreamSummary(
                         database=held.key.database,
                         collection=held.key.collection,
                         target_schema=table.schema,
                         target_table=table.name,
-                        load="upsert",
-                        error=error.to_json(),
+                        load=settings.load,
+                        error=failure.to_json(),
                     )
                 )
         error = _error_of(done)
         _finish(run, error)
     return Summary(tuple(done), time.monotonic() - began, error, run.id)
+
+
+def _held_source(held: quarantine.Held) -> MemorySource:
+    documents = [document for _, document in held.documents]
+    collection = Collection(
+        held.key.database,
+        held.key.collection,
+        "collection" if held.keyed else "view",
+        documents=len(documents),
+        bytes=0,
+    )
+    return MemorySource(collection, documents)
+
+
+def _settings_of(held: quarantine.Held) -> Settings:
+    stored = {**held.settings, "indexes": tuple(held.settings["indexes"])}
+    settings = Settings(**stored)
+    return settings if settings.load == "append" else replace(settings, load="upsert")

@@ -17,13 +17,13 @@ from collections.abc import Callable
 from pathlib import Path
 from random import Random, SystemRandom
 
+from tests.fuzz.cases import CONSTANTS, batch, document, mutated, nested, plan
+from tests.fuzz.compare import same
+
 from landbridge.codec.twin import Twin
 from landbridge.errors import CodecError
 from landbridge.model.batch import Encoded, Encoder
 from landbridge.model.plan import Plan
-
-from .cases import CONSTANTS, batch, document, mutated, nested, plan
-from .compare import same
 
 SECONDS = 60
 COMPARED_BATCHES = 3

@@ -128,7 +128,11 @@ def _table(random: Random, array_path: Path, number: int) -> TablePlan:
         filler = random.choice((300, 900))
         fields = (*fields, _filler(columns, filler))
     return TablePlan(
-        tuple(columns), fields, array_path, f"child{number}" if number else "", rest and random.random() < 0.7
+        tuple(columns),
+        fields,
+        array_path,
+        f"child{number}" if number else "",
+        rest and random.random() < 0.7,
     )
 
 
@@ -147,9 +151,7 @@ def _filler(columns: list[Column], count: int) -> Field:
     return Field("filler", (), tuple(below), descend=True)
 
 
-def _fields(
-    random: Random, columns: list[Column], prefix: Path, deep: int
-) -> tuple[Field, ...]:
+def _fields(random: Random, columns: list[Column], prefix: Path, deep: int) -> tuple[Field, ...]:
     fields = []
     for name in random.sample(NAMES, random.randint(1, len(NAMES))):
         path = (*prefix, name)
@@ -231,7 +233,10 @@ def value(random: Random, kind: Kind, depth: int = 0) -> bytes:
             count = 0 if depth > 3 else random.randrange(4)
             same = random.choice([None, Kind.OBJECT])
             return pack(
-                bytes((TYPE_BYTES[inner],)) + str(i).encode() + b"\0" + value(random, inner, depth + 1)
+                bytes((TYPE_BYTES[inner],))
+                + str(i).encode()
+                + b"\0"
+                + value(random, inner, depth + 1)
                 for i in range(count)
                 for inner in [same or random.choice(list(Kind))]
             )
@@ -279,7 +284,21 @@ def _string(raw: bytes) -> bytes:
 
 def text(random: Random) -> bytes:
     """Return UTF-8, short or long, with what makes escaping work now and then."""
-    pieces = ["plain", " ", "é", "漢字", "😀", '"', "\\", "\n\t", "\x1f", "/", "\x7f", "\u2028", "\ufffe"]
+    pieces = [
+        "plain",
+        " ",
+        "é",
+        "漢字",
+        "😀",
+        '"',
+        "\\",
+        "\n\t",
+        "\x1f",
+        "/",
+        "\x7f",
+        "\u2028",
+        "\ufffe",
+    ]
     if random.random() < 0.1:
         pieces += ["\0", "\u2400"]
     length = random.choice((0, 1, 3, 8, 300))
@@ -288,7 +307,7 @@ def text(random: Random) -> bytes:
 
 def _integer(random: Random, bits: int) -> int:
     limit = 1 << bits
-    near = random.choice((0, 10**random.randrange(9), 1 << 30, 1 << 53, limit))
+    near = random.choice((0, 10 ** random.randrange(9), 1 << 30, 1 << 53, limit))
     number = near + random.randint(-2, 2) if random.random() < 0.6 else random.getrandbits(bits)
     number *= random.choice((1, -1))
     return max(-limit, min(limit - 1, number))
@@ -299,7 +318,15 @@ def _double(random: Random) -> bytes:
         case 0:
             return random.randbytes(8)
         case 1:
-            special = (0.0, -0.0, float("nan"), float("inf"), float("-inf"), 5e-324, 1.7976931348623157e308)
+            special = (
+                0.0,
+                -0.0,
+                float("nan"),
+                float("inf"),
+                float("-inf"),
+                5e-324,
+                1.7976931348623157e308,
+            )
             return struct.pack("<d", random.choice(special))
         case 2:
             return struct.pack("<d", 2.0 ** random.randint(-1074, 1023))
@@ -313,7 +340,9 @@ def _double(random: Random) -> bytes:
 def _decimal(random: Random) -> bytes:
     if random.random() < 0.2:
         return random.randbytes(16)
-    coefficient = random.choice((0, random.randrange(10**34), random.randrange(1000) * 10**random.randrange(31)))
+    coefficient = random.choice(
+        (0, random.randrange(10**34), random.randrange(1000) * 10 ** random.randrange(31))
+    )
     exponent = random.choice((0, -2, random.randint(-40, 40), random.randint(-6176, 6111)))
     high = (exponent + 6176) << 49 | coefficient >> 64 | random.getrandbits(1) << 63
     return struct.pack("<QQ", coefficient & (1 << 64) - 1, high)
@@ -368,7 +397,9 @@ def _damage(random: Random, raw: bytearray) -> None:
             start = random.randrange(len(raw)) if raw else 0
             raw[at:at] = raw[start : start + random.randrange(32)]
         case 6:
-            raw[at:at] = random.choice((b"\0", b"\xe2\x90\x80", b"\xed\xa0\x80", b"\xf0\x9f", b"\xc0\x80"))
+            raw[at:at] = random.choice(
+                (b"\0", b"\xe2\x90\x80", b"\xed\xa0\x80", b"\xf0\x9f", b"\xc0\x80")
+            )
 
 
 def nested(random: Random, levels: int) -> bytes:

@@ -7,10 +7,10 @@ Promises  Returns only if rows, flagged documents and profiles are equal, or bot
 
 from __future__ import annotations
 
+from tests.fuzz.cases import CONSTANTS
+
 from landbridge.errors import CodecError
 from landbridge.model.batch import Encoded, Encoder
-
-from .cases import CONSTANTS
 
 
 def same(kernel: Encoder, twin: Encoder, data: bytes, offset: int = 0) -> Encoded | None:

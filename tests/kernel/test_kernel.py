@@ -10,6 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from random import Random
 
 import pytest
+from tests.fuzz import cases
+from tests.fuzz.compare import same
 
 from landbridge.codec._kernel import Kernel
 from landbridge.codec.batches import batch_of
@@ -18,8 +20,6 @@ from landbridge.errors import CodecError
 from landbridge.model.kinds import Kind
 from landbridge.model.plan import Column, Field, Op, Plan, Role, Slot, TablePlan
 from landbridge.model.settings import Settings
-from tests.fuzz import cases
-from tests.fuzz.compare import same
 
 MIB = 1 << 20
 
@@ -66,7 +66,12 @@ def test_the_interpreter_runs_on_while_a_batch_is_encoded() -> None:
     kernel = Kernel(text_plan(Op.JSON, "jsonb"))
     batch = batch_of([text_document(MIB)] * 60)
     done = threading.Event()
-    worker = threading.Thread(target=lambda: (kernel.encode(batch.data, 0, {}), done.set()))
+
+    def encode() -> None:
+        kernel.encode(batch.data, 0, {})
+        done.set()
+
+    worker = threading.Thread(target=encode)
     worker.start()
     turns = 0
     while not done.is_set():
@@ -189,9 +194,7 @@ def test_a_thousand_fields_are_found_in_any_order() -> None:
     names = [f"field_{random.randrange(10**9)}_{index}" for index in range(1000)]
     table = TablePlan(
         tuple(Column(name, "bigint") for name in names),
-        tuple(
-            Field(name, (Slot(Kind.INT, Op.INT8, index),)) for index, name in enumerate(names)
-        ),
+        tuple(Field(name, (Slot(Kind.INT, Op.INT8, index),)) for index, name in enumerate(names)),
     )
     plan = Plan(1, Settings(), (table,), keyed=False)
     documents = []

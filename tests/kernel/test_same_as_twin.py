@@ -9,6 +9,10 @@ from random import Random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests import strategies
+from tests.fuzz import cases
+from tests.fuzz.compare import same
+from tests.plans import plan_for
 
 from landbridge.codec._kernel import Kernel
 from landbridge.codec.batches import batch_of
@@ -18,10 +22,6 @@ from landbridge.model.batch import Encoded, Problem
 from landbridge.model.kinds import Kind
 from landbridge.model.plan import Column, Field, Op, Plan, Role, Slot, TablePlan
 from landbridge.model.settings import Settings
-from tests import strategies
-from tests.fuzz import cases
-from tests.fuzz.compare import same
-from tests.plans import plan_for
 
 ROLES = (Role.KEY, Role.SOURCE_BSON, Role.SOURCE_DOCUMENT, Role.HASH)
 CONSTANTS = {"_constant": b"constant"}
@@ -84,9 +84,13 @@ def test_broken_documents_are_flagged_alike_and_the_others_written(
     same(Kernel(plan), Twin(plan), batch_of([*sound, *broken]).data)
 
 
-@given(strategies.mutated(st.lists(strategies.documents(deep=False), max_size=3).map(
-    lambda documents: batch_of(documents).data
-)))
+@given(
+    strategies.mutated(
+        st.lists(strategies.documents(deep=False), max_size=3).map(
+            lambda documents: batch_of(documents).data
+        )
+    )
+)
 @settings(max_examples=300)
 def test_a_broken_batch_is_refused_by_both_or_by_none(data: bytes) -> None:
     plan = one_column(Kind.INT, Op.INT8, "bigint")
@@ -110,7 +114,9 @@ def test_random_plans_agree_on_random_documents(seed: int) -> None:
 def test_doubles_are_written_as_python_writes_them(nested: str, op: Op, column_type: str) -> None:
     random = Random(op)
     doubles = [2.0**exponent for exponent in range(-1074, 1024)]
-    doubles += [float(f"{digits}e{exponent}") for digits in (1, 15, 123) for exponent in range(-330, 306)]
+    doubles += [
+        float(f"{digits}e{exponent}") for digits in (1, 15, 123) for exponent in range(-330, 306)
+    ]
     doubles += [number + step for number in (1e15, 1e16, 2.0**53) for step in (-1, 0, 1)]
     doubles += [-0.0, float("nan"), float("inf"), float("-inf")]
     raw = [struct.pack("<d", number) for number in doubles]
@@ -144,10 +150,16 @@ def test_every_day_of_the_calendar_is_written_alike() -> None:
     plan = one_column(Kind.DATE, Op.JSON, "jsonb")
     kernel = Kernel(plan)
     # The twin takes a while for 3,652,059 days; every 97th has each day of each month in it.
-    same(kernel, Twin(plan), batch_of([document(9, struct.pack("<q", ms)) for ms in moments[::97]]).data)
+    same(
+        kernel,
+        Twin(plan),
+        batch_of([document(9, struct.pack("<q", ms)) for ms in moments[::97]]).data,
+    )
     ms = -62_135_596_800_000  # 0001-01-01, where Python's calendar begins
     kernel.encode(batch_of([document(9, struct.pack("<q", ms + 123))]).data, 0, {})
-    expected = (datetime(1, 1, 1, tzinfo=UTC) + timedelta(milliseconds=123)).isoformat("T", "milliseconds")
+    expected = (datetime(1, 1, 1, tzinfo=UTC) + timedelta(milliseconds=123)).isoformat(
+        "T", "milliseconds"
+    )
     assert expected.replace("+00:00", "Z").encode() in bytes(kernel.output(0))
 
 
@@ -156,7 +168,12 @@ def test_the_hash_is_murmur3_of_the_document(size: int) -> None:
     plan = Plan(
         1,
         Settings(),
-        (TablePlan((Column("_lb_hash", "uuid", Role.HASH),), (Field("a", (Slot(Kind.BINARY, Op.DISCARD),)),)),),
+        (
+            TablePlan(
+                (Column("_lb_hash", "uuid", Role.HASH),),
+                (Field("a", (Slot(Kind.BINARY, Op.DISCARD),)),),
+            ),
+        ),
         keyed=False,
     )
     raw = document(5, strategies.binary(Random(size).randbytes(size), 0))
@@ -190,7 +207,9 @@ def test_ids_of_any_kind_and_order_get_their_key() -> None:
     fields = (Field("_id", tuple(slots)), Field("a", (Slot(Kind.INT, Op.DISCARD),)))
     plan = Plan(1, Settings(nul="escape"), (TablePlan(columns, fields),))
     random = Random(5)
-    documents = [document(cases.TYPE_BYTES[kind], cases.value(random, kind), b"_id") for kind in Kind]
+    documents = [
+        document(cases.TYPE_BYTES[kind], cases.value(random, kind), b"_id") for kind in Kind
+    ]
     behind = [b"\x10a\0\1\0\0\0", documents[0][4:-1]]
     documents += [cases.pack(behind), cases.pack(behind[:1]), b"\5\0\0\0\0"]
     _, encoded = compared(plan, *documents)

@@ -22,7 +22,7 @@ import click
 
 from landbridge.cli.command import Command, debug_option, option
 from landbridge.cli.text import count_of, duration
-from landbridge.errors import EmbeddedError
+from landbridge.errors import EmbeddedError, StreamsFailedError
 
 if TYPE_CHECKING:
     from landbridge.model.summary import Summary
@@ -87,8 +87,7 @@ def demo(keep: bool) -> None:
 
         step("First sync: every collection becomes a table")
         command(f"landbridge sync --from mongodb://…/{carbon.DATABASE} --to postgresql://…")
-        first = sync(mongo.uri, carbon.DATABASE, target)
-        show(first)
+        show(sync(mongo.uri, carbon.DATABASE, target))
         explain_quarantine(target)
         command(f"landbridge sync --from mongodb://…/{cities.DATABASE} --to postgresql://…")
         show(sync(mongo.uri, cities.DATABASE, target))
@@ -184,7 +183,14 @@ def sync(mongo_uri: str, database: str, target: str) -> Summary:
     from landbridge.cli.progress import shown_progress
 
     with shown_progress() as observer:
-        return bridge.sync(with_database(mongo_uri, database), target, observer=observer)
+        summary = bridge.sync(with_database(mongo_uri, database), target, observer=observer)
+    if summary.error is not None:
+        raise StreamsFailedError(
+            f"the demo could not bring {database} over",
+            why=summary.error["message"],
+            fix="run it again with --debug, and report what it prints",
+        )
+    return summary
 
 
 def with_database(uri: str, database: str) -> str:
@@ -198,11 +204,8 @@ def show(summary: Summary, changed_only: bool = False) -> None:
     """Print the counts of a run, or only those of collections where something changed."""
     from dataclasses import replace
 
-    from landbridge.cli.report import rate, remarks, show_counts, show_stream_error
+    from landbridge.cli.report import rate, remarks, show_counts
 
-    for stream in summary.streams:
-        if stream.error is not None:
-            show_stream_error(f"{stream.stream}: ", stream.error)
     streams = summary.streams
     if changed_only:
         streams = tuple(s for s in streams if s.tally.read != s.tally.unchanged or s.tally.deleted)

@@ -61,7 +61,7 @@ def quarantine() -> None:
     default=LIMIT_DEFAULT,
     show_default=True,
     metavar="N",
-    help="Show at most N entries, the latest first.",
+    help="Show at most N entries, the oldest first.",
 )
 @common_options
 def list_entries(target: str | None, stream: str | None, limit: int, as_json: bool) -> None:
@@ -85,7 +85,7 @@ def list_entries(target: str | None, stream: str | None, limit: int, as_json: bo
     else:
         show_entries(entries)
         if len(entries) == limit:
-            click.echo(f"There may be more: these are the first {limit:,}. See --limit.")
+            click.echo(f"There may be more: these are the oldest {limit:,}. See --limit.")
         click.echo(f"next: landbridge quarantine show {entries[0].id}{end.hint}")
 
 

@@ -27,6 +27,7 @@ from landbridge.model.summary import StreamSummary, Summary, Tally
 TABLE_WIDTH_MAX = 100
 PIPE_WIDTH = 1000  # Nothing that reads a pipe wants a table cut.
 CHANGES_SHOWN_MAX = 5
+ERRORS_SHOWN_MAX = 5
 TALLY_COLUMNS = ("read", "inserted", "updated", "unchanged", "deleted", "quarantined")
 
 
@@ -57,11 +58,7 @@ def show_summary(summary: Summary, *, target_hint: str) -> None:
     show_counts(summary)
     for line in remarks(summary):
         click.echo(line)
-    for stream in summary.streams:
-        if stream.error is not None:
-            show_stream_error(f"{stream.stream}: ", stream.error)
-    if summary.error is not None and not any(stream.error for stream in summary.streams):
-        show_stream_error("", summary.error)
+    show_errors(summary)
     if any(stream.tally.quarantined for stream in summary.streams):
         click.echo(f"next: landbridge quarantine list{target_hint}")
 
@@ -78,9 +75,9 @@ def show_counts(summary: Summary) -> None:
         counts = [f"{getattr(stream.tally, name):,}" for name in TALLY_COLUMNS]
         failed = stream.error is not None
         table.add_row(
-            Text(name_of(stream) + ("\nfailed, see below" if failed else "")),
+            Text(name_of(stream)),
             *counts,
-            f"{stream.seconds:.1f}",
+            "failed" if failed else f"{stream.seconds:.1f}",
             style="red" if failed else None,
         )
     ends = {(stream.database, stream.target_schema) for stream in summary.streams}
@@ -124,14 +121,18 @@ def changes_of(stream: StreamSummary) -> list[str]:
     return lines
 
 
-def show_stream_error(prefix: str, error: dict[str, str]) -> None:
-    """Print the error of a stream as `main` prints that of a command."""
-    click.echo(
-        f"{click.style('error:', fg='red', bold=True)} "
-        + printable(redact(prefix + error.get("message", "")))
-        + f"\n  fix: {printable(redact(error.get('fix', '')))}",
-        err=True,
-    )
+def show_errors(summary: Summary) -> None:
+    """Print why streams failed, as `main` prints the error of a command."""
+    errors = [(f"{stream.stream}: ", stream.error) for stream in summary.streams if stream.error]
+    if summary.error is not None and not errors:
+        errors = [("", summary.error)]
+    for prefix, error in errors[:ERRORS_SHOWN_MAX]:
+        label = click.style("error:", fg="red", bold=True)
+        click.echo(f"{label} {printable(redact(prefix + error['message']))}", err=True)
+        click.echo(f"  fix: {printable(redact(error['fix']))}", err=True)
+    more = len(errors) - ERRORS_SHOWN_MAX
+    if more > 0:
+        click.echo(f"and {count_of(more, 'more error')}, see --json", err=True)
 
 
 def show_plan(plan: SyncPlan) -> None:

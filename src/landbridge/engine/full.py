@@ -9,22 +9,22 @@ Promises  Readers see the old rows or the new ones. read = inserted + updated + 
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from landbridge.engine import layouts, publish
 from landbridge.engine.copying import Constants
+from landbridge.engine.naming import private_stem, private_table
 from landbridge.engine.shape import LivingTable, Shape
 from landbridge.engine.stream import Job, taken
 from landbridge.errors import StopError, TableChangedError, TableTakenError
-from landbridge.model.plan import Column, Plan, TablePlan
+from landbridge.model.plan import Column, Plan
 from landbridge.model.summary import Progress, StreamSummary
-from landbridge.model.tables import Persistence, Session, TableName, TableState
+from landbridge.model.tables import Persistence, Session, TableState
 from landbridge.schema import start_plan
 from landbridge.state import ledger, quarantine
 from landbridge.state.plans import plan_from_json
 from landbridge.state.streams import StreamRecord
-
-PRIVATE_PREFIX = "_lb_"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +39,10 @@ class Situation:
     resumed: bool = False
 
 
-def load(job: Job) -> StreamSummary:
+def load(job: Job, retried: Sequence[int] | None = None) -> StreamSummary:
     """Load one stream, by the layout that fits its size and its server.
+
+    `retried` names the quarantine entries whose documents are the source, when they are.
 
     Raises:
         LandbridgeError: what stopped it; nothing that readers see has changed then.
@@ -52,20 +54,25 @@ def load(job: Job) -> StreamSummary:
         layout = layouts.choose(job.source, job.settings, stream)
         situation = examine(job, session, stream, resumable=layout == "large")
         try:
-            return _load(job, session, situation, layout, began)
+            return _load(job, session, situation, layout, began, retried)
         except layouts.SnapshotLostError:
             # The server no longer keeps the history: ranges need none.
             situation = examine(job, session, stream, resumable=False)
-            return _load(job, session, situation, "large", began)
+            return _load(job, session, situation, "large", began, None)
 
 
 def _load(
-    job: Job, session: Session, situation: Situation, layout: layouts.Layout, began: float
+    job: Job,
+    session: Session,
+    situation: Situation,
+    layout: layouts.Layout,
+    began: float,
+    retried: Sequence[int] | None,
 ) -> StreamSummary:
     persistence: Persistence = "logged"
     if situation.living is not None and layout in ("tiny", "small"):
         persistence = "temporary" if layout == "tiny" else "unlogged"
-    private = PrivateNames(situation, job.table, temporary=persistence == "temporary")
+    schema = "" if persistence == "temporary" else job.table.schema
 
     def beyond_double(table: int, column: Column) -> bool:
         staged = shape.made and session.holds_beyond_double(shape.tables[table], column)
@@ -75,7 +82,7 @@ def _load(
     shape = Shape(
         situation.plan,
         LivingTable(situation.living, job.settings.rewrite_limit_bytes, beyond_double),
-        private.name_of,
+        lambda number: private_table(schema, situation.stream.id, situation.generation, number),
         lambda session, name, table: session.create(name, table, persistence),
     )
     work = layouts.Work(
@@ -87,7 +94,7 @@ def _load(
         constants=Constants(situation.generation),
         began=began,
     )
-    finish = publish.Publisher(work, situation.living, situation.replaced, layout)
+    finish = publish.Publisher(work, situation.living, situation.replaced, layout, retried)
     match layout:
         case "tiny":
             with session.transaction():
@@ -98,26 +105,6 @@ def _load(
         case "large":
             copied = layouts.copy_ranges(work, resumed=situation.resumed)
     return finish.publish(copied)
-
-
-class PrivateNames:
-    """The names of a load's private tables: the generation is in them."""
-
-    def __init__(self, situation: Situation, table: TableName, *, temporary: bool) -> None:
-        self._stem = private_stem(situation.stream.id, situation.generation)
-        self._schema = "" if temporary else table.schema
-
-    def name_of(self, table: TablePlan) -> TableName:
-        """Return the private name of one of the plan's tables."""
-        suffix = f"_{table.suffix}" if table.suffix else ""
-        name = (self._stem + suffix).encode()[:63].decode(errors="ignore")
-        return TableName(self._schema, name)
-
-
-def private_stem(stream_id: int, generation: int | None = None) -> str:
-    """Return what the private tables' names of a stream (and load) begin with."""
-    stem = f"{PRIVATE_PREFIX}{stream_id}_"
-    return stem if generation is None else f"{stem}{generation}"
 
 
 def examine(job: Job, session: Session, stream: StreamRecord, *, resumable: bool) -> Situation:

@@ -84,11 +84,11 @@ class Copied:
     notes: list[str] = field(default_factory=list)
 
 
-def choose(source: Source, settings: Settings, stream: StreamRecord) -> Layout:
+def choose(source: Source, settings: Settings, stream: StreamRecord | None) -> Layout:
     """Choose the layout for a collection on its server."""
     collection = source.collection
     size = collection.bytes
-    if stream.loading and collection.rangeable and not settings.full_refresh:
+    if stream is not None and stream.loading and collection.rangeable and not settings.full_refresh:
         return "large"
     if settings.ranges and collection.rangeable:
         return "large"
@@ -132,7 +132,7 @@ def copy_tiny(work: Work) -> Copied:
     source, shape = work.job.source, work.shape
     snapshot = source.snapshots
     with source.read(snapshot=snapshot) as read:
-        batches = _learning(work, iter(read))
+        batches = _primed(work, iter(read))
         copier = Copier(
             shape,
             work.session,
@@ -145,16 +145,20 @@ def copy_tiny(work: Work) -> Copied:
     return Copied(copier.account, consistent_at, duplicates_possible=not snapshot)
 
 
-def _learning(work: Work, batches: Iterator[Batch]) -> Iterator[Batch]:
-    """Let the plan take in the first batch, make the tables, and pass all batches on."""
+def _primed(work: Work, batches: Iterator[Batch]) -> Iterator[Batch]:
+    """Let the plan take in the first batch and make the tables; return all batches."""
     first = next(batches, None)
     if first is not None:
         work.shape.learn([bytes(document) for document in documents_in(first)])
     work.shape.start(work.session)
+    return _rejoined(first, batches)
+
+
+def _rejoined(first: Batch | None, rest: Iterator[Batch]) -> Iterator[Batch]:
     if first is not None:
         yield first
-        del first
-        yield from batches
+    first = None  # so that its bytes can go
+    yield from rest
 
 
 # -- small: one cursor, several COPYs -----------------------------------------------------
@@ -172,8 +176,7 @@ def copy_small(work: Work, *, snapshot: bool) -> Copied:
     counter = _Counter(job)
     with job.target.copy_sessions() as sessions, job.source.read(snapshot=snapshot) as read:
         relay = _Relay()
-        batches = _learning(work, iter(read))
-        first = next(batches, None)
+        batches = _primed(work, iter(read))
         copiers = [
             Copier(
                 shape,
@@ -191,13 +194,10 @@ def copy_small(work: Work, *, snapshot: bool) -> Copied:
         for worker in workers:
             worker.start()
         try:
-            if first is not None:
-                relay.put(first)
-                del first
-                for batch in batches:
-                    if not relay.put(batch):
-                        break
-                    del batch
+            for batch in batches:
+                if not relay.put(batch):
+                    break
+                del batch
         except SnapshotTooOldError as error:
             relay.fail(SnapshotLostError(error.what, why=error.why, fix=error.fix))
         except BaseException as error:

@@ -9,13 +9,15 @@ Promises  Rows, position, history and quarantine change in one commit, under the
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from landbridge.codec import batch_of, slow_encoder
 from landbridge.engine.copying import Copier
 from landbridge.engine.layouts import Copied, Layout, Work
+from landbridge.engine.naming import public_table
 from landbridge.engine.stream import Job
-from landbridge.engine.wishes import index_wishes
+from landbridge.engine.wishes import wishes_for
 from landbridge.errors import CountMismatchError, DeleteGuardError, TableTakenError
 from landbridge.model.batch import Profile
 from landbridge.model.kinds import Kind
@@ -46,6 +48,7 @@ class Publisher:
     living: TableState | None
     replaced: TableState | None
     layout: Layout
+    retried: Sequence[int] | None = None  # quarantine entries that are tried again
     keyed: bool = False  # the private table has its key already
 
     def publish(self, copied: Copied, *, inside_transaction: bool = False) -> StreamSummary:
@@ -165,7 +168,7 @@ class Publisher:
         ours = set(self._earlier_children(job))
         names = [job.table]
         for child in plan.tables[1:]:
-            name = child_table(job.table, child, plan.settings.separator)
+            name = public_table(job.table, child, plan.settings)
             if name not in ours and self.work.session.inspect(name) is not None:
                 raise TableTakenError(
                     f"{name} exists and landbridge did not make it",
@@ -179,9 +182,7 @@ class Publisher:
         if self.work.stream.plan is None:
             return []
         earlier = plan_from_json(self.work.stream.plan, job.settings)
-        return [
-            child_table(job.table, child, job.settings.separator) for child in earlier.tables[1:]
-        ]
+        return [public_table(job.table, child, job.settings) for child in earlier.tables[1:]]
 
     # -- a living table ------------------------------------------------------------------------
 
@@ -250,7 +251,7 @@ class Publisher:
             return False
         plan = self.work.shape.plan
         own_columns = {column.name for column in plan.main.columns}
-        own_indexes = {wish.columns for wish in index_wishes(plan, self.work.job)}
+        own_indexes = {wish.columns for wish in wishes_for(plan, self.work.job.source.collection)}
         own_indexes |= {(_key(plan),)}
         indexes = {columns for _, columns in session.indexes(self.work.job.table)}
         return set(self.living.columns) <= own_columns and indexes <= own_indexes
@@ -269,7 +270,7 @@ class Publisher:
         session.drop([QUARANTINED_KEYS])
         session.create(QUARANTINED_KEYS, keys.main, "temporary")
         encoder = slow_encoder(keys)
-        entries = quarantine.ids_of(session.connection, work.stream.id, work.generation)
+        entries = quarantine.documents_of(session.connection, work.stream.id, work.generation)
         with session.copy([QUARANTINED_KEYS], keys) as sink:
             for entry, document in entries:
                 batch = batch_of([document])
@@ -282,7 +283,9 @@ class Publisher:
     def _add_indexes(self, plan: Plan, table: TableName) -> list[str]:
         if self.work.job.settings.load == "append" and not plan.keyed:
             return []
-        unmet = self.work.session.add_indexes(table, index_wishes(plan, self.work.job))
+        unmet = self.work.session.add_indexes(
+            table, wishes_for(plan, self.work.job.source.collection)
+        )
         return [
             f"no index on {', '.join(wish.columns)}: a value is too long for an index entry"
             for wish in unmet
@@ -306,9 +309,12 @@ class Publisher:
             table_oid=state.oid,
             consistent_at=copied.consistent_at,
         )
-        quarantine.supersede(connection, work.stream.id, work.generation)
+        if self.retried is None:
+            quarantine.supersede(connection, work.stream.id, work.generation)
+        else:
+            quarantine.settle(connection, work.stream.id, work.generation, self.retried)
         runs.record_changes(connection, job.run, work.stream.id, work.shape.changes)
-        names = [table.name for table in self._public_tables_named(plan)]
+        names = [public_table(job.table, table, plan.settings).name for table in plan.tables]
         runs.record_columns(connection, work.stream.id, names, plan, account.profile)
         runs.record_stream(
             connection,
@@ -322,10 +328,6 @@ class Publisher:
             ledger.clear(connection, work.stream.id)
         leases.release(connection, work.stream.id, job.holder)
         return summary
-
-    def _public_tables_named(self, plan: Plan) -> list[TableName]:
-        table, separator = self.work.job.table, plan.settings.separator
-        return [table, *(child_table(table, child, separator) for child in plan.tables[1:])]
 
     def _summary(self, copied: Copied, plan: Plan, counts: MergeCounts) -> StreamSummary:
         work, job, account = self.work, self.work.job, copied.account
@@ -376,12 +378,6 @@ class Publisher:
         if escaped:
             notes.append(f"{escaped} strings with NUL were kept in escaped form")
         return notes
-
-
-def child_table(table: TableName, child: TablePlan, separator: str) -> TableName:
-    """Return the public name of the table that holds an array's elements."""
-    name = f"{table.name}{separator}{child.suffix}"
-    return TableName(table.schema, name.encode()[:63].decode(errors="ignore"))
 
 
 def _key(plan: Plan) -> str:

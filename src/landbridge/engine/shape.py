@@ -9,15 +9,15 @@ Promises  No COPY is open while a table is altered: two that add a column would 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
-from landbridge.codec import batch_of, encoder_for, extended_json, id_text, names
+from landbridge.codec import batch_of, encoder_for, extended_json, id_text
 from landbridge.codec.twin import Twin
+from landbridge.engine.naming import PathNaming
 from landbridge.model.batch import GROWABLE, Misfit, Problem
-from landbridge.model.plan import Column, Path, Plan, TablePlan
-from landbridge.model.settings import Settings
+from landbridge.model.plan import Column, Plan, TablePlan
 from landbridge.model.summary import SchemaChange
 from landbridge.model.tables import Session, TableName, TableState
 from landbridge.schema import finish_plan, grow
@@ -37,18 +37,6 @@ _REASONS = {
     Problem.MALFORMED: "bytes that are not BSON",
     Problem.NO_ID: "no _id",
 }
-
-
-class PathNaming:
-    """The naming that `schema` is handed."""
-
-    def column(self, path: Path, settings: Settings, taken: Collection[str]) -> str:
-        """Return a name for the column of a path."""
-        return names.column_name(path, settings, taken)
-
-    def variant(self, name: str, kind: str, taken: Collection[str]) -> str:
-        """Return a name for a column of another kind."""
-        return names.variant_name(name, kind, taken)
 
 
 @dataclass(slots=True)
@@ -98,7 +86,7 @@ class Shape:
         self,
         plan: Plan,
         facts: LivingTable,
-        name_of: Callable[[TablePlan], TableName],
+        name_of: Callable[[int], TableName],
         create: Callable[[Session, TableName, TablePlan], None],
     ) -> None:
         self.plan = plan
@@ -122,7 +110,7 @@ class Shape:
     @property
     def tables(self) -> list[TableName]:
         """The private tables, in the plan's order."""
-        return [self._name_of(table) for table in self.plan.tables]
+        return [self._name_of(number) for number in range(len(self.plan.tables))]
 
     # -- copying and growing exclude each other ----------------------------------------------
 

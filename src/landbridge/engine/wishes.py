@@ -7,9 +7,9 @@ Promises  An index that the user named is found by path or by column, or is refu
 
 from __future__ import annotations
 
-from landbridge.engine.stream import Job
 from landbridge.errors import UsageError
 from landbridge.model.plan import Column, Plan, Role
+from landbridge.model.stream import Collection
 from landbridge.model.tables import IndexWish
 from landbridge.schema.start import describe_path
 
@@ -17,7 +17,7 @@ AUTO = "auto"
 _USUAL = ("updatedAt", "createdAt")
 
 
-def index_wishes(plan: Plan, job: Job) -> list[IndexWish]:
+def wishes_for(plan: Plan, collection: Collection) -> list[IndexWish]:
     """Return the indexes to make on a stream's own table.
 
     Raises:
@@ -31,7 +31,7 @@ def index_wishes(plan: Plan, job: Job) -> list[IndexWish]:
     chosen: list[str] = []
     if plan.settings.types == "simple":
         chosen.append("_imported_at")
-    for name in job.settings.indexes:
+    for name in plan.settings.indexes:
         if name == AUTO:
             references = [
                 column.name
@@ -39,7 +39,7 @@ def index_wishes(plan: Plan, job: Job) -> list[IndexWish]:
                 for column in columns
                 if column.family == "objectid"
             ]
-            usual = [*_USUAL, *job.source.collection.indexed_paths]
+            usual = [*_USUAL, *collection.indexed_paths]
             chosen += references
             chosen += [by_path[path][0].name for path in usual if path in by_path]
         else:
@@ -54,13 +54,12 @@ def _named(name: str, plan: Plan, by_path: dict[str, list[Column]]) -> str:
         return name
     raise UsageError(
         f"no index can be made on {name}",
-        why=f"{job_fields(by_path)}",
+        why=_known_fields(by_path),
         fix="name a field as the documents do (parent.child for one that is flattened)",
     )
 
 
-def job_fields(by_path: dict[str, list[Column]]) -> str:
-    """Return a few of the fields that have a column, for a message."""
+def _known_fields(by_path: dict[str, list[Column]]) -> str:
     known = sorted(by_path)
     more = f" and {len(known) - 8} more" if len(known) > 8 else ""
     return f"the fields with a column of their own are {', '.join(known[:8])}{more}"

@@ -111,6 +111,16 @@ class Session(Protocol):
     def create(self, table: TableName, plan: TablePlan, persistence: Persistence) -> None:
         """Make a table for a plan, without key or indexes."""
 
+    def statements(
+        self,
+        table: TableName,
+        before: TablePlan | None,
+        after: TablePlan,
+        key: Sequence[str],
+        wishes: Sequence[IndexWish],
+    ) -> list[str]:
+        """Return the DDL that makes a table, or leads it from one plan to another, as text."""
+
     def drop(self, tables: Sequence[TableName]) -> None:
         """Drop tables that are landbridge's own, where they exist."""
 
@@ -172,5 +182,5 @@ class Target(Protocol):
     def session(self) -> AbstractContextManager[Session]:
         """Borrow a session."""
 
-    def copy_sessions(self) -> AbstractContextManager[list[Session]]:
+    def copy_sessions(self) -> AbstractContextManager[Sequence[Session]]:
         """Borrow sessions for parallel COPY: at least one, as many as are free."""

@@ -81,8 +81,8 @@ def index_statement(table: TableName, wish: IndexWish) -> sql.Composed:
     return sql.SQL("CREATE INDEX ON {} ({})").format(identifier(table), names(wish.columns))
 
 
-def alter_clauses(before: TablePlan, after: TablePlan) -> list[sql.Composed]:
-    """Return the clauses of the ALTER TABLE that leads from one plan to a later one."""
+def alter_statements(table: TableName, before: TablePlan, after: TablePlan) -> list[sql.Composed]:
+    """Return the ALTER TABLE that leads from one plan to a later one, if anything changed."""
     clauses = []
     for old, new in zip(before.columns, after.columns, strict=False):
         if (old.type, old.byte_order) != (new.type, new.byte_order):
@@ -95,7 +95,9 @@ def alter_clauses(before: TablePlan, after: TablePlan) -> list[sql.Composed]:
         sql.SQL("ADD COLUMN {}").format(_definition(column))
         for column in after.columns[len(before.columns) :]
     ]
-    return clauses
+    if not clauses:
+        return []
+    return [sql.SQL("ALTER TABLE {} {}").format(identifier(table), sql.SQL(", ").join(clauses))]
 
 
 def _converted(old: Column, new: Column) -> sql.Composed:
@@ -131,14 +133,13 @@ def alter_private(
     connection: Connection, table: TableName, before: TablePlan, after: TablePlan
 ) -> None:
     """Alter a table that no reader knows."""
-    clauses = alter_clauses(before, after)
-    if clauses:
+    statements = alter_statements(table, before, after)
+    if statements:
         with connection.transaction():
             # Doubles that become numeric pass through text, which must be the shortest exact form.
             connection.execute("SELECT set_config('extra_float_digits', '1', true)")
-            connection.execute(
-                sql.SQL("ALTER TABLE {} {}").format(identifier(table), sql.SQL(", ").join(clauses))
-            )
+            for statement in statements:
+                connection.execute(statement)
 
 
 def with_lock_retries(connection: Connection, what: str, change: Callable[[], None]) -> None:

@@ -45,17 +45,7 @@ def find_differences(connection: Connection, merge: MergePlan) -> MergeCounts:
     query = _keyed_differences(merge) if merge.plan.keyed else _keyless_differences(merge)
     connection.execute(sql.SQL("CREATE TEMPORARY TABLE lb_diff ON COMMIT DROP AS {}").format(query))
     if merge.quarantined_keys is not None:
-        connection.execute(
-            sql.SQL(
-                "UPDATE {} SET what = {} WHERE what = {} AND key IN (SELECT {} FROM {})"
-            ).format(
-                _DIFF,
-                sql.Literal(_QUARANTINED),
-                sql.Literal(_DELETE),
-                sql.Identifier(merge.plan.key_column or "_id"),
-                identifier(merge.quarantined_keys),
-            )
-        )
+        _mark_quarantined(connection, merge, merge.quarantined_keys)
     counts = dict(
         connection.execute(
             sql.SQL("SELECT what, count(*) FROM {} GROUP BY what").format(_DIFF)
@@ -71,6 +61,27 @@ def find_differences(connection: Connection, merge: MergePlan) -> MergeCounts:
         quarantined=counts.get(_QUARANTINED, 0),
     )
     return _guarded(connection, merge, found)
+
+
+def _mark_quarantined(connection: Connection, merge: MergePlan, keys: TableName) -> None:
+    """Let the old rows of documents that are in quarantine now leave the table as such."""
+    key = sql.Identifier(merge.plan.key_column or "_id")
+    parts = {
+        "diff": _DIFF,
+        "living": identifier(merge.living[0]),
+        "keys": identifier(keys),
+        "key": key,
+    }
+    if merge.load == "upsert":
+        query = (
+            "INSERT INTO {diff} SELECT {key}, 'q' FROM {living}"
+            " WHERE {key} IN (SELECT {key} FROM {keys})"
+        )
+    else:
+        query = (
+            "UPDATE {diff} SET what = 'q' WHERE what = 'd' AND key IN (SELECT {key} FROM {keys})"
+        )
+    connection.execute(sql.SQL(query).format(**parts))
 
 
 def _guarded(connection: Connection, merge: MergePlan, found: MergeCounts) -> MergeCounts:

@@ -84,6 +84,25 @@ class PostgresSession:
         """Make a table for a plan, without key or indexes."""
         self.connection.execute(ddl.create_statement(table, plan, persistence))
 
+    def statements(
+        self,
+        table: TableName,
+        before: TablePlan | None,
+        after: TablePlan,
+        key: Sequence[str],
+        wishes: Sequence[IndexWish],
+    ) -> list[str]:
+        """Return the DDL that makes a table, or leads it from one plan to another, as text."""
+        statements: list[sql.Composed] = []
+        if before is None:
+            statements.append(ddl.create_statement(table, after, "logged"))
+            if key:
+                statements.append(ddl.add_key_statement(table, key))
+            statements += [ddl.index_statement(table, wish) for wish in wishes]
+        else:
+            statements += ddl.alter_statements(table, before, after)
+        return [statement.as_string(self.connection) for statement in statements]
+
     def drop(self, tables: Sequence[TableName]) -> None:
         """Drop tables that are landbridge's own, where they exist."""
         if tables:
@@ -108,7 +127,7 @@ class PostgresSession:
 
     def alter_living(self, table: TableName, before: TablePlan, after: TablePlan) -> None:
         """Follow a plan that grew, on a table that readers use, inside the open transaction."""
-        if ddl.alter_clauses(before, after):
+        if ddl.alter_statements(table, before, after):
             ddl.with_lock_retries(
                 self.connection,
                 f"cannot alter {table}",

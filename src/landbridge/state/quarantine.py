@@ -15,6 +15,7 @@ from typing import Any
 import psycopg
 
 from landbridge.model.report import QuarantineEntry
+from landbridge.state.streams import StreamKey
 
 Connection = psycopg.Connection[Any]
 
@@ -108,7 +109,63 @@ def supersede(connection: Connection, stream_id: int, generation: int) -> None:
     )
 
 
-def ids_of(connection: Connection, stream_id: int, generation: int) -> list[tuple[int, bytes]]:
+def settle(connection: Connection, stream_id: int, generation: int, retried: Sequence[int]) -> None:
+    """End the entries of a retry whose documents became rows; the others stay as they were."""
+    connection.execute(
+        """
+        WITH again AS (
+            DELETE FROM landbridge.quarantine
+            WHERE stream_id = %s AND generation = %s RETURNING document)
+        DELETE FROM landbridge.quarantine
+        WHERE id = ANY(%s) AND document NOT IN (SELECT document FROM again)
+        """,
+        (stream_id, generation, list(retried)),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What one stream holds in quarantine, with the settings it was last loaded with."""
+
+    key: StreamKey
+    settings: dict[str, Any]
+    keyed: bool
+    documents: list[tuple[int, bytes]]  # (entry, document)
+
+
+def waiting(
+    connection: Connection, *, stream: str | None = None, ids: Sequence[int] = ()
+) -> list[Held]:
+    """Return the published entries by stream, for a retry."""
+    rows = connection.execute(
+        """
+        SELECT s.database, s.collection, s.target_schema, s.target_table, s.settings,
+               coalesce((s.plan->>'keyed')::boolean, true),
+               array_agg(q.id ORDER BY q.id), array_agg(q.document ORDER BY q.id)
+        FROM landbridge.quarantine q JOIN landbridge.stream s ON s.id = q.stream_id
+        WHERE q.generation <= s.generation
+          AND (%(stream)s::text IS NULL OR %(stream)s IN (
+               s.database || '.' || s.collection, s.target_schema || '.' || s.target_table,
+               s.collection))
+          AND (%(ids)s::bigint[] IS NULL OR q.id = ANY(%(ids)s))
+        GROUP BY s.id ORDER BY s.id
+        """,
+        {"stream": stream, "ids": list(ids) or None},
+    )
+    return [
+        Held(
+            StreamKey(*row[:4]),
+            row[4],
+            row[5],
+            [(number, bytes(document)) for number, document in zip(row[6], row[7], strict=True)],
+        )
+        for row in rows
+    ]
+
+
+def documents_of(
+    connection: Connection, stream_id: int, generation: int
+) -> list[tuple[int, bytes]]:
     """Return (entry, document) of everything set aside under one generation."""
     rows = connection.execute(
         "SELECT id, document FROM landbridge.quarantine"
@@ -147,11 +204,6 @@ def entry(connection: Connection, number: int) -> QuarantineEntry | None:
     """Return one published entry with its document."""
     row = connection.execute(_SHOWN + " AND q.id = %s", (number,)).fetchone()
     return None if row is None else _entry(row, whole=True)
-
-
-def close(connection: Connection, ids: Sequence[int]) -> None:
-    """Remove entries whose documents have become rows, or are gone from the source."""
-    connection.execute("DELETE FROM landbridge.quarantine WHERE id = ANY(%s)", (list(ids),))
 
 
 def _entry(row: Sequence[Any], *, whole: bool) -> QuarantineEntry:

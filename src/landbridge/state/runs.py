@@ -74,6 +74,27 @@ def record_stream(
     )
 
 
+def record_failure(connection: Connection, run: str, summary: StreamSummary) -> None:
+    """Write that a stream of a run failed; nothing is written for one that was never made."""
+    connection.execute(
+        """
+        INSERT INTO landbridge.run_stream (run_id, stream_id, method, load, seconds, error)
+        SELECT %s, id, %s, %s, %s, %s FROM landbridge.stream
+        WHERE target_schema = %s AND target_table = %s
+        ON CONFLICT (run_id, stream_id) DO NOTHING
+        """,
+        (
+            run,
+            summary.method,
+            summary.load,
+            summary.seconds,
+            Jsonb(summary.error),
+            summary.target_schema,
+            summary.target_table,
+        ),
+    )
+
+
 def record_changes(
     connection: Connection, run: str, stream_id: int, changes: Iterable[SchemaChange]
 ) -> None:

@@ -45,6 +45,28 @@ class StreamRecord:
     table_oid: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class KnownStream:
+    """What a dry run wants to know of a stream."""
+
+    table: str
+    fingerprint: bytes
+    plan: dict[str, Any] | None
+
+
+def known_streams(connection: Connection, target_schema: str) -> dict[tuple[str, str], KnownStream]:
+    """Return the streams that fill tables of that schema, by (database, collection)."""
+    rows = connection.execute(
+        "SELECT database, collection, target_table, fingerprint, plan"
+        " FROM landbridge.stream WHERE target_schema = %s",
+        (target_schema,),
+    )
+    return {
+        (database, collection): KnownStream(table, bytes(fingerprint), plan)
+        for database, collection, table, fingerprint, plan in rows
+    }
+
+
 def table_names(connection: Connection, target_schema: str) -> dict[tuple[str, str], str]:
     """Return the table of every (database, collection) that has one in that schema."""
     rows = connection.execute(

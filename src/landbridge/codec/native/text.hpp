@@ -31,21 +31,6 @@ inline int utf8_sequence(const Byte* at, const Byte* end) {
     return 4;
 }
 
-inline bool is_utf8(const Byte* at, const Byte* end) {
-    while (at != end) {
-        if (end - at >= 8 && (load<std::uint64_t>(at) & high_bits) == 0) {
-            at += 8;
-        } else if (*at < 0x80) {
-            ++at;
-        } else {
-            const int length = utf8_sequence(at, end);
-            if (length == 0) return false;
-            at += length;
-        }
-    }
-    return true;
-}
-
 enum class Nul { quarantine, escape };
 
 // U+2400, the sign that stands for NUL and, doubled up, for itself.
@@ -61,23 +46,22 @@ struct Escape {
 
 namespace detail {
 
-// Write one character of a string that is not plain ASCII; return what follows it, or null.
-inline const Byte* write_special(Buffer& out, const Byte* at, const Byte* end, Escape& escape) {
-    if (*at == 0) {
-        if (escape.nul == Nul::quarantine) return nullptr;
-        escape.escaped = true;
-        out.append(nul_sign, 3);
-        out.append('0');
-        return at + 1;
-    }
+// Length of the multi-byte sequence at `at` if it is written as it is, else 0.
+inline int kept_sequence(const Byte* at, const Byte* end, const Escape& escape) {
     const int length = utf8_sequence(at, end);
-    if (length == 0) return nullptr;
-    out.append(at, static_cast<std::size_t>(length));
-    if (length == 3 && escape.nul == Nul::escape && is_nul_sign(at)) {
-        escape.escaped = true;
-        out.append('1');
-    }
-    return at + length;
+    return length == 3 && escape.nul == Nul::escape && is_nul_sign(at) ? 0 : length;
+}
+
+// Write what the escape changes, one character; return what follows it, or null where it is
+// refused or not UTF-8.
+inline const Byte* write_escaped(Buffer& out, const Byte* at, const Byte* end, Escape& escape) {
+    if (escape.nul == Nul::quarantine) return nullptr;
+    const bool is_nul = *at == 0;
+    if (!is_nul && (end - at < 3 || !is_nul_sign(at))) return nullptr;
+    escape.escaped = true;
+    out.append(nul_sign, sizeof nul_sign);
+    out.append(is_nul ? '0' : '1');
+    return at + (is_nul ? 1 : 3);
 }
 
 }  // namespace detail
@@ -85,16 +69,22 @@ inline const Byte* write_special(Buffer& out, const Byte* at, const Byte* end, E
 // Write a string as it is, NUL escaped or refused.
 inline bool write_text(Buffer& out, const Byte* at, const Byte* end, Escape& escape) {
     while (at != end) {
-        const Byte* plain = at;
-        while (end - plain >= 8) {
-            const auto word = load<std::uint64_t>(plain);
-            if (((word - every_byte(1)) | word) & high_bits) break;
-            plain += 8;
+        const Byte* kept = at;
+        for (;;) {
+            while (end - kept >= 8) {
+                const auto word = load<std::uint64_t>(kept);
+                if (((word - every_byte(1)) | word) & high_bits) break;
+                kept += 8;
+            }
+            while (kept != end && *kept != 0 && *kept < 0x80) ++kept;
+            if (kept == end || *kept == 0) break;
+            const int length = detail::kept_sequence(kept, end, escape);
+            if (length == 0) break;
+            kept += length;
         }
-        while (plain != end && *plain != 0 && *plain < 0x80) ++plain;
-        out.append(at, static_cast<std::size_t>(plain - at));
-        if (plain == end) return true;
-        at = detail::write_special(out, plain, end, escape);
+        out.append(at, static_cast<std::size_t>(kept - at));
+        if (kept == end) return true;
+        at = detail::write_escaped(out, kept, end, escape);
         if (at == nullptr) return false;
     }
     return true;
@@ -144,31 +134,32 @@ inline void write_json_escape(Buffer& out, Byte byte) {
 inline bool write_json_text(Buffer& out, const Byte* at, const Byte* end, Escape& escape) {
     while (at != end) {
         // A piece at a time, so that one long string doesn't ask for much more than it needs.
-        const std::size_t piece = static_cast<std::size_t>(end - at) < 4096
-                                      ? static_cast<std::size_t>(end - at) : 4096;
-        Byte* to = out.room(piece + 8);
-        const Byte* const from = at;
+        const std::ptrdiff_t piece = end - at < 4096 ? end - at : 4096;
         const Byte* const piece_end = at + piece;
-        while (piece_end - at >= 8) {
-            const auto word = load<std::uint64_t>(at);
-            std::memcpy(to, at, 8);
-            const std::uint64_t specials = detail::json_specials(word);
-            if (specials) {
-                const int plain = __builtin_ctzll(specials) / 8;
+        Byte* to = out.room(static_cast<std::size_t>(piece) + 8);
+        while (at < piece_end) {
+            if (piece_end - at >= 8) {
+                const std::uint64_t specials = detail::json_specials(load<std::uint64_t>(at));
+                std::memcpy(to, at, 8);
+                const int plain = specials ? __builtin_ctzll(specials) / 8 : 8;
                 at += plain;
-                goto stopped;
+                to += plain;
+                if (plain == 8) continue;
+            } else if (!detail::is_json_special(*at)) {
+                *to++ = *at++;
+                continue;
             }
-            at += 8;
-            to += 8;
+            if (*at < 0x80) break;
+            const int length = detail::kept_sequence(at, end, escape);
+            if (length == 0) break;
+            for (int i = 0; i < length; ++i) *to++ = *at++;
         }
-        while (at != piece_end && !detail::is_json_special(*at)) *to++ = *at++;
-    stopped:
-        out.took(static_cast<std::size_t>(at - from));
-        if (at == piece_end) continue;
+        out.end_at(to);
+        if (at >= piece_end) continue;
         if (*at != 0 && *at < 0x80) {
             detail::write_json_escape(out, *at++);
         } else {
-            at = detail::write_special(out, at, end, escape);
+            at = detail::write_escaped(out, at, end, escape);
             if (at == nullptr) return false;
         }
     }
