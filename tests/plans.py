@@ -167,7 +167,8 @@ class _TableBuilder:
             self.columns.append(Column("_rest", "jsonb", Role.REST))
 
     def plan(self, array_path: Path = ()) -> TablePlan:
-        return TablePlan(tuple(self.columns), self.fields, array_path)
+        full = self.has_rest and self.choose((True, True, False))
+        return TablePlan(tuple(self.columns), self.fields, array_path, full=full)
 
     def fields_of(
         self, prefix: Path, seen: dict[str, _Seen], depth: int, children: bool

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from bisect import bisect_right
 from collections.abc import Sequence
 from decimal import Decimal
 from random import Random
@@ -23,8 +24,9 @@ from tests.codec.samples import element, fields_in, plan_of
 from tests.plans import plan_for
 
 from landbridge.codec import batch_of, slow_encoder
+from landbridge.codec.tuples import ROW_BYTES_MAX, copy_tuple, room
 from landbridge.codec.twin import Twin
-from landbridge.model.plan import Column, Op, Plan, Role
+from landbridge.model.plan import Column, Op, Role
 from landbridge.model.settings import Settings
 
 HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
@@ -96,7 +98,7 @@ def copied(
 def test_postgresql_reads_what_was_meant(
     postgres: psycopg.Connection, value: Any, op: Op, text: str
 ) -> None:
-    plan = plan_of("a", (element(value).kind, op))
+    plan = plan_of("a", (element(value).kind, op, element(value).subtype))
     twin = Twin(plan)
     batch = batch_of([bson.encode({"a": value})])
     assert not twin.encode(batch.data, 0, {}).flagged
@@ -143,6 +145,8 @@ def test_every_row_comes_back_the_same(
 
 
 def _comparable(column: Column, field: bytes | None) -> Any:
+    if field is not None and column.type == "numeric" and field[4] >> 6 == 3:
+        return field[:6]  # NaN and infinities have no scale, and PostgreSQL sends some
     if field is None or column.type != "jsonb":
         return field
     # jsonb keeps numbers by value, the last of repeated keys, and no order of keys.
@@ -150,20 +154,13 @@ def _comparable(column: Column, field: bytes | None) -> Any:
 
 
 @pytest.mark.parametrize("length", [1, 10, 17, 18, 23, 24, 30, 200, 3000])
-def test_a_row_within_its_bound_is_taken(postgres: psycopg.Connection, length: int) -> None:
-    """The widest row that the bound allows: incompressible text, so that nothing shrinks."""
-    plan = _text_plan(1500)
+def test_the_widest_row_within_the_bound_is_taken(
+    postgres: psycopg.Connection, length: int
+) -> None:
+    """Of text that doesn't compress, so that nothing shrinks behind the bound's back."""
+    columns = [Column(f"c{i}", "text") for i in range(1600)]
     chosen = Random(length)
-    kept: memoryview | None = None
-    for count in range(100, 1500, 10):
-        values = {f"f{i}": chosen.randbytes(length)[:length].hex()[:length] for i in range(count)}
-        twin = Twin(plan)
-        if twin.encode(batch_of([bson.encode(values)]).data, 0, {}).flagged:
-            break
-        kept = twin.output(0)
-    assert kept is not None
-    assert len(copied(postgres, plan.main.columns, kept)) == 1
-
-
-def _text_plan(count: int) -> Plan:
-    return plan_for([bson.encode({f"f{i}": "x" for i in range(count)})])
+    fields: list[bytes | None] = [chosen.randbytes(length).hex()[:length].encode() for _ in columns]
+    count = bisect_right(range(1600), ROW_BYTES_MAX, key=lambda n: room(columns[:n], fields[:n]))
+    row = copy_tuple(fields[: count - 1])
+    assert len(copied(postgres, columns[: count - 1], memoryview(row))) == 1

@@ -191,7 +191,8 @@ def test_an_empty_object_is_not_entered() -> None:
 
 def rest_plan(*fields: Field, columns: int = 0) -> Plan:
     made = [Column(f"c{i}", "bigint") for i in range(columns)]
-    return Plan(1, Settings(), (TablePlan((*made, REST), fields),), keyed=False)
+    main = TablePlan((*made, REST), fields, full=True)
+    return Plan(1, Settings(), (main,), keyed=False)
 
 
 def test_what_has_no_column_goes_to_rest_under_its_path() -> None:
@@ -203,6 +204,14 @@ def test_what_has_no_column_goes_to_rest_under_its_path() -> None:
     assert row == [int8(2), b'\1{"a":1,"b":{"y":-0.0,"z":{"k":null}},"r":3,"s":["t"]}']
     (row,) = encoded(Twin(plan), bson.encode({"b": {"x": 2}}))
     assert row == [int8(2), None]
+
+
+def test_rest_takes_what_is_unknown_only_once_the_table_is_full() -> None:
+    plan = rest_plan(Field("r", (Slot(Kind.INT, Op.REST),)))
+    growing = replace(plan, tables=(replace(plan.main, full=False),))
+    assert problems(growing, bson.encode({"r": 1})) == set()
+    assert problems(growing, bson.encode({"r": "x"})) == {(Problem.UNKNOWN, ("r",))}
+    assert problems(growing, bson.encode({"a": 1})) == {(Problem.UNKNOWN, ("a",))}
 
 
 def test_what_is_wrong_in_rest_is_told_at_its_path() -> None:

@@ -36,7 +36,12 @@ class KnownTable:
     index: int
     plan: TablePlan
     fields: Mapping[bytes, KnownField]
-    rest: int
+    rest: int  # index of `_rest`, or -1
+
+    @property
+    def takes_unknown(self) -> bool:
+        """Whether what has no slot goes to `_rest`."""
+        return self.plan.full and self.rest >= 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -201,7 +201,7 @@ class _Attempt:
         path = (*prefix, element.key.decode(errors="replace"))
         if path[-1].encode() != element.key:
             self._misfit(Refused(Problem.UTF8, "the key is not UTF-8"), row.table, path, element)
-        elif row.table.rest >= 0:
+        elif row.table.takes_unknown:
             row.rest.append((path, element))
         else:
             self._misfit(Refused(Problem.UNKNOWN), row.table, path, element)
@@ -213,7 +213,8 @@ class _Attempt:
             return
         slot = known.slot_of(element)
         if slot is None or slot.op is Op.REST:
-            if row.table.rest < 0:
+            kept = row.table.takes_unknown if slot is None else row.table.rest >= 0
+            if not kept:
                 self._misfit(Refused(Problem.UNKNOWN), row.table, known.path, element)
                 return
             row.rest.append((known.path, element))

@@ -37,13 +37,17 @@ def plan_stream(
     ours = known is not None and known.plan is not None
     notes = []
     plan = start_plan(settings, keyed=collection.keyed)
+    living = None
     if ours and known is not None and known.plan is not None and state is not None:
         if known.fingerprint == settings.fingerprint and not settings.full_refresh:
-            plan = plan_from_json(known.plan, settings)
+            plan = living = plan_from_json(known.plan, settings)
         else:
             notes.append("the table would be replaced: its shape changes with these settings")
     elif state is not None:
-        notes.append("a table of this name exists that landbridge did not make (--take-over)")
+        notes.append(
+            "a table of this name exists that landbridge did not make: it is replaced with"
+            " --take-over, and left alone without it"
+        )
     shape = Shape(
         plan,
         LivingTable(None, settings.rewrite_limit_bytes, lambda table, column: False),
@@ -61,7 +65,7 @@ def plan_stream(
         key = [after.key_column] if index == 0 else ["_parent_id", "_ordinal"]
         if index == 0 and (settings.load == "append" or after.key_column is None):
             key = []
-        before = plan.tables[index] if state is not None and index < len(plan.tables) else None
+        before = living.tables[index] if living and index < len(living.tables) else None
         statements += session.statements(
             name, before, child, [k for k in key if k], wishes if index == 0 else []
         )

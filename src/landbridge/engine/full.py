@@ -70,7 +70,7 @@ def _load(
     retried: Sequence[int] | None,
 ) -> StreamSummary:
     persistence: Persistence = "logged"
-    if situation.living is not None and layout in ("tiny", "small"):
+    if situation.living is not None and layout != "large":
         persistence = "temporary" if layout == "tiny" else "unlogged"
     schema = "" if persistence == "temporary" else job.table.schema
 

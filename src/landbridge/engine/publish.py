@@ -129,7 +129,7 @@ class Publisher:
     def _publish_new(self, copied: Copied, plan: Plan, counts: MergeCounts) -> StreamSummary:
         work, session, job = self.work, self.work.session, self.work.job
         private, public = work.shape.tables, self._public_tables(plan)
-        if self.living is not None and self.layout == "small":
+        if self.living is not None and self.layout != "large":
             for table in private:
                 session.set_logged(table)
         self._give_key(plan, private)
@@ -315,7 +315,14 @@ class Publisher:
             quarantine.settle(connection, work.stream.id, work.generation, self.retried)
         runs.record_changes(connection, job.run, work.stream.id, work.shape.changes)
         names = [public_table(job.table, table, plan.settings).name for table in plan.tables]
-        runs.record_columns(connection, work.stream.id, names, plan, account.profile)
+        runs.record_columns(
+            connection,
+            work.stream.id,
+            names,
+            plan,
+            account.profile,
+            all_read=self.retried is None,
+        )
         runs.record_stream(
             connection,
             job.run,

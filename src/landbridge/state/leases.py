@@ -90,8 +90,10 @@ def acquire(
         if row is None:
             continue
         other, its_pids, expires_at, ended = Holder(**row[0]), row[1], row[2], row[3]
-        if ended or other.dead_here:
-            _end_sessions(connection, its_pids, other)
+        ours = other == holder  # left behind when this run lost a connection
+        if ended or other.dead_here or ours:
+            if not ours:
+                _end_sessions(connection, its_pids, other)
             connection.execute(
                 "DELETE FROM landbridge.lease WHERE stream_id = %s AND holder = %s",
                 (stream_id, Jsonb(row[0])),

@@ -117,10 +117,13 @@ def record_columns(
     tables: list[str],
     plan: Plan,
     profile: Profile,
+    *,
+    all_read: bool,
 ) -> None:
     """Write the map of paths and columns, with what a full read saw at each path.
 
-    Rows that would stay as they are are not written again.
+    Where not all documents were read, the counts of earlier reads stay. Rows that would stay
+    as they are are not written again.
     """
     rows = []
     for index, (name, table) in enumerate(zip(tables, plan.tables, strict=True)):
@@ -161,11 +164,11 @@ def record_columns(
         SET type = excluded.type, family = excluded.family, kinds = excluded.kinds,
             minimum = excluded.minimum, maximum = excluded.maximum,
             by_value = excluded.by_value, escaped = excluded.escaped
-        WHERE (m.type, m.family, m.kinds, m.minimum, m.maximum, m.by_value, m.escaped)
+        WHERE %s AND (m.type, m.family, m.kinds, m.minimum, m.maximum, m.by_value, m.escaped)
            IS DISTINCT FROM (excluded.type, excluded.family, excluded.kinds, excluded.minimum,
                              excluded.maximum, excluded.by_value, excluded.escaped)
         """,
-        (stream_id, Jsonb(rows)),
+        (stream_id, Jsonb(rows), all_read),
     )
 
 
