@@ -153,26 +153,36 @@ def _filler(columns: list[Column], count: int) -> Field:
 
 def _fields(random: Random, columns: list[Column], prefix: Path, deep: int) -> tuple[Field, ...]:
     fields = []
-    for name in random.sample(NAMES, random.randint(1, len(NAMES))):
+    for name in random.sample(NAMES, random.randint(1, 3 if prefix else len(NAMES))):
         path = (*prefix, name)
-        slots = []
-        for kind in Kind:
-            for subtype in SUBTYPES if kind is Kind.BINARY else [0]:
-                if random.random() < 0.95:
-                    slots.append(_slot(random, columns, path, kind, subtype))
+        first_column = len(columns)
+        slots = [
+            _slot(random, columns, first_column, path, kind, subtype)
+            for kind in Kind
+            for subtype in (SUBTYPES if kind is Kind.BINARY else [0])
+            if random.random() < 0.95
+        ]
         descend = deep > 0 and random.random() < 0.4
         below = _fields(random, columns, path, deep - 1) if descend else ()
         fields.append(Field(name, tuple(slots), below, descend))
     return tuple(fields)
 
 
-def _slot(random: Random, columns: list[Column], path: Path, kind: Kind, subtype: int) -> Slot:
+def _slot(
+    random: Random,
+    columns: list[Column],
+    first_column: int,
+    path: Path,
+    kind: Kind,
+    subtype: int,
+) -> Slot:
     usual = _OPS.get(kind, ()) + ((Op.NUMERIC,) if kind in NUMBERS else ())
     op = random.choice(usual) if usual and random.random() < 0.6 else random.choice(_ANY)
     if op not in _TYPES:
         return Slot(kind, op, -1, subtype)
-    for place, column in enumerate(columns):
-        if column.path == path and column.type == _TYPES[op]:
+    # Kinds of one field meet in a column where its type allows.
+    for place in range(first_column, len(columns)):
+        if columns[place].type == _TYPES[op]:
             return Slot(kind, op, place, subtype)
     role = Role.ID if path == ("_id",) else Role.VALUE
     columns.append(Column(f"c{len(columns)}", _TYPES[op], role, path))

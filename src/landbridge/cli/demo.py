@@ -79,7 +79,7 @@ def demo(keep: bool) -> None:
     began = time.monotonic()
     step("Starting a MongoDB and a PostgreSQL, in temporary folders")
     with servers() as (mongo, postgres), borrowed(mongo.uri, postgres) as target:
-        say(f"up in {duration(time.monotonic() - began)}")
+        click.echo(f"up in {duration(time.monotonic() - began)}")
 
         step("Filling the MongoDB")
         fill(mongo.uri, carbon.DATABASE, carbon.collections(), "a carbon-accounting application")
@@ -93,7 +93,7 @@ def demo(keep: bool) -> None:
         show(sync(mongo.uri, cities.DATABASE, target))
 
         step("The application goes on: some documents change")
-        say(change(mongo.uri))
+        click.echo(change(mongo.uri))
 
         step("Second sync: the same command, and only the rows that differ are written")
         command(f"landbridge sync --from mongodb://…/{carbon.DATABASE} --to postgresql://…")
@@ -108,14 +108,14 @@ def demo(keep: bool) -> None:
         if keep:
             stay(mongo.uri, target)
         else:
-            say("To look around with psql while the servers are up:  landbridge demo --keep")
-    say("The servers are stopped and their data is gone.")
-    say()
-    say("Where to go next, with data of your own:")
-    say(
+            click.echo("To look around with psql while the servers are up:  landbridge demo --keep")
+    click.echo("The servers are stopped and their data is gone.")
+    click.echo()
+    click.echo("Where to go next, with data of your own:")
+    click.echo(
         "  landbridge sync --from mongodb://HOST/DATABASE --to postgresql://HOST/DATABASE --dry-run"
     )
-    say("  landbridge sync --help")
+    click.echo("  landbridge sync --help")
 
 
 @contextmanager
@@ -172,7 +172,7 @@ def fill(
         for name, content in collections:
             client[database][name].insert_many(content, ordered=False)
             count, documents = count + 1, documents + len(content)
-    say(
+    click.echo(
         f"{database}: {count_of(count, 'collection')}, {count_of(documents, 'document')} ({origin})"
     )
 
@@ -201,21 +201,36 @@ def with_database(uri: str, database: str) -> str:
 
 
 def show(summary: Summary, changed_only: bool = False) -> None:
-    """Print the counts of a run, or only those of collections where something changed."""
-    from dataclasses import replace
-
+    """Print the counts of a run; with `changed_only` those without changes share a line."""
     from landbridge.cli.report import rate, remarks, show_counts
 
-    streams = summary.streams
-    if changed_only:
-        streams = tuple(s for s in streams if s.tally.read != s.tally.unchanged or s.tally.deleted)
-    show_counts(replace(summary, streams=streams))
-    unchanged = len(summary.streams) - len(streams)
-    if unchanged:
-        say(f"{count_of(unchanged, 'other collection')} did not change: nothing was written there.")
+    show_counts(without_quiet_streams(summary) if changed_only else summary)
     for line in remarks(summary):
-        say(line)
-    say(rate(sum(stream.tally.read for stream in summary.streams), summary.seconds))
+        click.echo(line)
+    click.echo(rate(sum(stream.tally.read for stream in summary.streams), summary.seconds))
+
+
+def without_quiet_streams(summary: Summary) -> Summary:
+    """Return the summary with the streams that wrote nothing counted as one."""
+    from dataclasses import replace
+
+    from landbridge.cli.report import sum_of
+
+    loud, quiet = [], []
+    for stream in summary.streams:
+        tally = stream.tally
+        (loud if tally.inserted or tally.updated or tally.deleted else quiet).append(stream)
+    if quiet:
+        name = f"{len(quiet)} others"
+        others = replace(
+            quiet[0],
+            collection=name,
+            target_table=name,
+            tally=sum_of(stream.tally for stream in quiet),
+            seconds=sum(stream.seconds for stream in quiet),
+        )
+        loud.append(others)
+    return replace(summary, streams=tuple(loud))
 
 
 def explain_quarantine(target: str) -> None:
@@ -225,8 +240,8 @@ def explain_quarantine(target: str) -> None:
 
     entries = bridge.list_quarantine(target)
     if entries:
-        say()
-        say("What a table cannot hold exactly is set aside whole, and never cut or lost:")
+        click.echo()
+        click.echo("What a table cannot hold exactly is set aside whole, and never cut or lost:")
         command("landbridge quarantine list --to postgresql://…")
         show_entries(entries)
 
@@ -272,7 +287,7 @@ def ask(target: str, query: str) -> None:
 
     click.echo()
     for line in query.splitlines():
-        say(click.style(line, fg="cyan"))
+        click.echo(click.style(line, fg="cyan"))
     table = ruled_table()
     for position, name in enumerate(columns):
         numbers = bool(rows) and isinstance(rows[0][position], (int, float))
@@ -282,7 +297,7 @@ def ask(target: str, query: str) -> None:
     print_table(table)
     more = len(rows) - ROWS_SHOWN_MAX
     if more > 0:
-        say(f"and {more:,} more; {count_of(len(rows), 'row')} in {seconds * 1000:,.0f} ms")
+        click.echo(f"and {more:,} more; {count_of(len(rows), 'row')} in {seconds * 1000:,.0f} ms")
 
 
 def shown(value: object) -> str:
@@ -303,12 +318,12 @@ def stay(mongo_uri: str, target: str) -> None:
         passwords.touch(mode=0o600)
         passwords.write_text(f"*:*:*:*:{parts.get('password', '')}\n")
         address = f"-h {parts['host']} -p {parts['port']} -U {parts['user']} -d {parts['dbname']}"
-        say("The servers stay up until Ctrl-C. In another terminal:")
-        say()
-        say(f"  export PGPASSFILE={shlex.quote(str(passwords))}")
-        say(f"  psql {address}")
-        say(f"  mongosh {shlex.quote(mongo_uri)}")
-        say()
+        click.echo("The servers stay up until Ctrl-C. In another terminal:")
+        click.echo()
+        click.echo(f"  export PGPASSFILE={shlex.quote(str(passwords))}")
+        click.echo(f"  psql {address}")
+        click.echo(f"  mongosh {shlex.quote(mongo_uri)}")
+        click.echo()
         try:
             while True:
                 time.sleep(3600)
@@ -324,9 +339,4 @@ def step(title: str) -> None:
 
 def command(line: str) -> None:
     """Print a command that does what the demo does next."""
-    say(click.style(f"$ {line}", fg="green"))
-
-
-def say(line: str = "") -> None:
-    """Print a line of the story."""
-    click.echo(f"  {line}".rstrip())
+    click.echo(click.style(f"$ {line}", fg="green"))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import click
@@ -28,6 +28,15 @@ TABLE_WIDTH_MAX = 100
 PIPE_WIDTH = 1000  # Nothing that reads a pipe wants a table cut.
 CHANGES_SHOWN_MAX = 5
 ERRORS_SHOWN_MAX = 5
+CHANGES = {
+    "add": "new column {column} {type} for field {path}",
+    "widen": "column {column} is now {type}: {decision}",
+    "variant": "values of {path} that are of another kind are in column {column} {type}",
+    "table": "the elements of {path} are rows of a table of their own",
+    "rest": "{path} is kept in column {column}: {decision}",
+    "key": "new column {column} {type}: {decision}",
+    "discard": "values of {path} are left out: {decision}",
+}
 TALLY_COLUMNS = ("read", "inserted", "updated", "unchanged", "deleted", "quarantined")
 
 
@@ -89,35 +98,38 @@ def show_counts(summary: Summary) -> None:
 
 def remarks(summary: Summary) -> list[str]:
     """Return what the counts alone do not say, one line each."""
-    lines = [f"note: {note}" for note in summary.notes]
+    lines = list(summary.notes)
     for stream in summary.streams:
         name, tally = stream.collection, stream.tally
         lines += [f"{name}: {note}" for note in stream.notes]
+        lines += [f"{name}: {change}" for change in changes_of(stream)]
         if tally.discarded:
             lines.append(
                 f"{name}: {count_of(tally.discarded, 'value')} discarded, as --contract asks"
             )
-        if tally.by_value:
-            lines.append(
-                f"{name}: {count_of(tally.by_value, 'value')} kept by value only; "
-                "--raw bson keeps every byte beside them"
-            )
-        lines += changes_of(stream)
+    by_value = sum(stream.tally.by_value for stream in summary.streams)
+    if by_value:
+        lines.append(
+            f"{count_of(by_value, 'value')} equal by value, not by byte (--json counts them by "
+            "collection): see --raw"
+        )
     return [printable(redact(line)) for line in lines]
 
 
 def changes_of(stream: StreamSummary) -> list[str]:
-    """Return how the shape of a living table changed; a new table is no change."""
-    if any(change.change == "table" for change in stream.schema_changes):
-        return []
+    """Return how the shape of a table changed; the ordinary columns of a new table are none."""
+    changes = stream.schema_changes
+    if any(change.change == "add" and change.column == "_id" for change in changes):
+        changes = tuple(c for c in changes if c.change not in ("add", "widen"))
     lines = [
-        f"{stream.collection}: {change.change} column {change.column} {change.type}"
-        f" for field {change.path}"
-        for change in stream.schema_changes[:CHANGES_SHOWN_MAX]
+        CHANGES.get(change.change, "{change} of column {column}: {decision}").format(
+            **asdict(change)
+        )
+        for change in changes[:CHANGES_SHOWN_MAX]
     ]
-    more = len(stream.schema_changes) - CHANGES_SHOWN_MAX
+    more = len(changes) - CHANGES_SHOWN_MAX
     if more > 0:
-        lines.append(f"{stream.collection}: and {count_of(more, 'more change')}, see --json")
+        lines.append(f"and {count_of(more, 'more change')} of its columns, see --json")
     return lines
 
 
@@ -168,21 +180,16 @@ def show_stream_plan(stream: StreamPlan) -> None:
 
 
 def show_entries(entries: Sequence[QuarantineEntry]) -> None:
-    """Print quarantine entries, one a line."""
-    table = ruled_table()
-    for heading in ("entry", "stream", "_id", "field", "reason", "since"):
-        table.add_column(heading, overflow="fold")
+    """Print quarantine entries: which document, and below it why."""
     for entry in entries:
-        values = (
-            str(entry.id),
-            entry.stream,
-            entry.document_id,
-            entry.path,
-            entry.reason,
-            entry.at[:16],
+        heading = f"entry {entry.id}  {entry.stream}  _id {entry.document_id}  {entry.at[:16]}"
+        reason = f"field {entry.path}: {entry.reason}" if entry.path else entry.reason
+        click.echo(printable(heading))
+        click.echo(
+            click.wrap_text(
+                printable(reason), TABLE_WIDTH_MAX, initial_indent="  ", subsequent_indent="    "
+            )
         )
-        table.add_row(*(Text(printable(value)) for value in values))
-    print_table(table)
 
 
 def show_entry(entry: QuarantineEntry) -> None:

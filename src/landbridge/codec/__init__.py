@@ -15,7 +15,7 @@ import os
 from collections.abc import Callable
 
 from landbridge.codec.batches import batch_of, documents_in
-from landbridge.codec.ids import extended_json, id_of, id_text
+from landbridge.codec.ids import extended_json, id_document, id_of, id_text
 from landbridge.codec.key import canonical_key
 from landbridge.codec.twin import Twin
 from landbridge.model.batch import Encoder, Misfit
@@ -38,6 +38,7 @@ __all__ = [
     "encoder_for",
     "explain",
     "extended_json",
+    "id_document",
     "id_of",
     "id_text",
     "slow_encoder",

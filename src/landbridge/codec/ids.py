@@ -40,6 +40,12 @@ def id_of(document: bytes) -> tuple[int, bytes] | None:
     return None if element is None else (element.type_byte, element.value)
 
 
+def id_document(type_byte: int, value: bytes) -> bytes:
+    """Return the BSON document `{_id: …}` for what `id_of` returned."""
+    body = bytes([type_byte]) + ID_KEY + b"\0" + value + b"\0"
+    return (len(body) + 4).to_bytes(4, "little") + body
+
+
 def id_text(document: bytes) -> str:
     """Return the `_id` as canonical extended JSON; empty where there is none to read."""
     element = _id_element(document)

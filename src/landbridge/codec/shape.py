@@ -52,6 +52,7 @@ class Shape:
     main: KnownTable
     children: Mapping[Path, KnownTable]  # by the path of their array
     key_index: int  # of the primary key among the main table's columns, or -1
+    fingerprint: bytes
 
 
 def shape_of(plan: Plan) -> Shape:
@@ -67,6 +68,7 @@ def shape_of(plan: Plan) -> Shape:
         tables[0],
         {table.plan.array_path: table for table in tables[1:]},
         -1 if key is None else names.index(key),
+        plan.settings.fingerprint,
     )
 
 

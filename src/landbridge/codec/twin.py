@@ -213,8 +213,7 @@ class _Attempt:
             return
         slot = known.slot_of(element)
         if slot is None or slot.op is Op.REST:
-            kept = row.table.takes_unknown if slot is None else row.table.rest >= 0
-            if not kept:
+            if not (row.table.takes_unknown if slot is None else row.table.rest >= 0):
                 self._misfit(Refused(Problem.UNKNOWN), row.table, known.path, element)
                 return
             row.rest.append((known.path, element))
@@ -244,7 +243,7 @@ class _Attempt:
                     case Role.KEY if self.id is not None:
                         row.fields[index] = canonical_key(self.id.type_byte, self.id.value)
                     case Role.HASH:
-                        row.fields[index] = murmur3_128(plan.settings.fingerprint, document)
+                        row.fields[index] = murmur3_128(self.shape.fingerprint, document)
                     case Role.SOURCE_BSON:
                         row.fields[index] = document
                     case Role.SOURCE_DOCUMENT:

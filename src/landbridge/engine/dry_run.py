@@ -15,7 +15,7 @@ from landbridge.model.report import PlannedColumn, StreamPlan
 from landbridge.model.settings import Settings
 from landbridge.model.stream import Source
 from landbridge.model.tables import Session, TableName
-from landbridge.schema import finish_plan, start_plan
+from landbridge.schema import carry_on, finish_plan, same_shape, start_plan
 from landbridge.schema.start import describe_path
 from landbridge.state.plans import plan_from_json
 from landbridge.state.streams import KnownStream
@@ -39,8 +39,8 @@ def plan_stream(
     plan = start_plan(settings, keyed=collection.keyed)
     living = None
     if ours and known is not None and known.plan is not None and state is not None:
-        if known.fingerprint == settings.fingerprint and not settings.full_refresh:
-            plan = living = plan_from_json(known.plan, settings)
+        if same_shape(settings, known.settings) and not settings.full_refresh:
+            plan = living = carry_on(plan_from_json(known.plan, settings))
         else:
             notes.append("the table would be replaced: its shape changes with these settings")
     elif state is not None:

@@ -21,7 +21,7 @@ from landbridge.errors import StopError, TableChangedError, TableTakenError
 from landbridge.model.plan import Column, Plan
 from landbridge.model.summary import Progress, StreamSummary
 from landbridge.model.tables import Persistence, Session, TableState
-from landbridge.schema import start_plan
+from landbridge.schema import carry_on, same_shape, start_plan
 from landbridge.state import ledger, quarantine
 from landbridge.state.plans import plan_from_json
 from landbridge.state.streams import StreamRecord
@@ -122,9 +122,14 @@ def examine(job: Job, session: Session, stream: StreamRecord, *, resumable: bool
         _refuse_taken(job, state)
     living, replaced = state, None
     plan = start_plan(job.settings, keyed=job.source.collection.keyed)
-    if state is not None and ours and not job.settings.full_refresh and _same_shape(job, stream):
+    if (
+        state is not None
+        and ours
+        and not job.settings.full_refresh
+        and same_shape(job.settings, stream.settings)
+    ):
         assert stream.plan is not None
-        plan = plan_from_json(stream.plan, job.settings)
+        plan = carry_on(plan_from_json(stream.plan, job.settings))
         _check_unchanged(job, state, plan)
     elif state is not None:
         _refuse_replacing(job, state)
@@ -146,12 +151,6 @@ def examine(job: Job, session: Session, stream: StreamRecord, *, resumable: bool
             ledger.clear(session.connection, stream.id)
             quarantine.discard_unpublished(session.connection, stream.id, stream.generation)
     return Situation(stream, living, replaced, plan, stream.generation + 1)
-
-
-def _same_shape(job: Job, stream: StreamRecord) -> bool:
-    return stream.fingerprint == job.settings.fingerprint and (stream.load == "append") == (
-        job.settings.load == "append"
-    )
 
 
 def _refuse_taken(job: Job, state: TableState) -> None:

@@ -12,7 +12,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from landbridge.codec import batch_of, slow_encoder
+from landbridge.codec import batch_of, id_document, id_of, slow_encoder
 from landbridge.engine.copying import Copier
 from landbridge.engine.layouts import Copied, Layout, Work
 from landbridge.engine.naming import public_table
@@ -273,7 +273,10 @@ class Publisher:
         entries = quarantine.documents_of(session.connection, work.stream.id, work.generation)
         with session.copy([QUARANTINED_KEYS], keys) as sink:
             for entry, document in entries:
-                batch = batch_of([document])
+                identity = id_of(document)
+                if identity is None:
+                    continue
+                batch = batch_of([id_document(*identity)])
                 encoder.encode(batch.data, batch.offset, {"entry": entry.to_bytes(8, "big")})
                 sink.write([encoder.output(0)])
         return QUARANTINED_KEYS
@@ -379,7 +382,8 @@ class Publisher:
 
     def _notes(self, copied: Copied) -> list[str]:
         notes = []
-        if copied.consistent_at is None and self.layout in ("tiny", "small", "one cursor"):
+        fuzzy = copied.consistent_at is None and self.retried is None
+        if fuzzy and self.layout in ("tiny", "small", "one cursor"):
             notes.append("the server gives no snapshot reads: not one point in time")
         escaped = sum(seen.escaped for seen in copied.account.profile.values())
         if escaped:

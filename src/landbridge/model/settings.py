@@ -23,18 +23,8 @@ Contract = Literal["evolve", "freeze", "quarantine", "discard"]
 Load = Literal["overwrite", "upsert", "append"]
 Compare = Literal["hash", "values"]
 
-_SHAPING = (
-    "types",
-    "names",
-    "separator",
-    "flatten_depth",
-    "arrays",
-    "nested",
-    "nul",
-    "ids",
-    "raw",
-    "contract",
-)
+# What decides a table's columns: a table loaded under others is replaced.
+SHAPING = ("types", "names", "separator", "flatten_depth", "arrays", "nested", "ids", "raw")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +57,8 @@ class Settings:
     @property
     def fingerprint(self) -> bytes:
         """16 bytes that seed every row hash; equal for settings that give equal rows."""
-        shaping = {name: getattr(self, name) for name in _SHAPING}
+        # Of the contracts only `discard` changes the values of a row that is loaded.
+        shaping = {name: getattr(self, name) for name in SHAPING}
+        shaping |= {"nul": self.nul, "discards": self.contract == "discard"}
         text = json.dumps(shaping, sort_keys=True).encode()
         return hashlib.blake2b(text, digest_size=16).digest()

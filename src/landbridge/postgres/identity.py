@@ -17,7 +17,7 @@ import psycopg
 from psycopg import errors as pg
 from psycopg import sql
 
-from landbridge.codec import canonical_key
+from landbridge.codec import canonical_key, id_document
 from landbridge.errors import StopError
 from landbridge.model.plan import Plan, Role
 from landbridge.model.tables import TableName
@@ -81,7 +81,7 @@ def take_duplicates(connection: Connection, tables: Sequence[TableName], plan: P
         )
     family = plan.main.columns[plan.main.column_with(Role.ID)].family
     escaped = plan.settings.nul == "escape"
-    return [_id_document(*_bson_id(family, text, escaped)) for (text,) in rows]
+    return [id_document(*_bson_id(family, text, escaped)) for (text,) in rows]
 
 
 def _exported(plan: Plan) -> sql.Composable:
@@ -206,8 +206,3 @@ def _milliseconds(text: str) -> int:
     if text.lstrip("-").isdigit():
         return int(text)
     return (datetime.fromisoformat(text) - _EPOCH) // timedelta(milliseconds=1)
-
-
-def _id_document(type_byte: int, value: bytes) -> bytes:
-    body = bytes([type_byte]) + b"_id\x00" + value + b"\x00"
-    return struct.pack("<i", len(body) + 4) + body

@@ -6,6 +6,15 @@ Promises  A plan only grows. A column keeps its path, its family and its place.
 """
 
 from landbridge.schema.evolve import Growth, Naming, TableFacts, grow
-from landbridge.schema.start import finish_plan, start_plan
+from landbridge.schema.start import carry_on, finish_plan, same_shape, start_plan
 
-__all__ = ["Growth", "Naming", "TableFacts", "finish_plan", "grow", "start_plan"]
+__all__ = [
+    "Growth",
+    "Naming",
+    "TableFacts",
+    "carry_on",
+    "finish_plan",
+    "grow",
+    "same_shape",
+    "start_plan",
+]

@@ -367,7 +367,7 @@ class _Draft:
             for s in field.slots
             if s.column == index and s.op is not Op.EXTENDED_TEXT
         }
-        if self.plan.keyed and (mixed or self.facts.rewritable(0, column)):
+        if self.plan.keyed and (mixed or not self.facts.living):
             if column.type != types.TEXT:
                 column = replace(column, type=types.TEXT, byte_order=True)
                 table.columns[index] = column

@@ -7,11 +7,13 @@ Promises  The columns that the settings ask for are there whatever the documents
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from landbridge.model.kinds import Kind
-from landbridge.model.plan import Column, Field, Path, Plan, Role, TablePlan
-from landbridge.model.settings import Settings
+from landbridge.model.plan import Column, Field, Op, Path, Plan, Role, TablePlan
+from landbridge.model.settings import SHAPING, Settings
 from landbridge.schema.columns import BYTEA, JSONB, TEXT, TIMESTAMP, TIMESTAMPTZ
 from landbridge.schema.evolve import Naming
 
@@ -44,6 +46,36 @@ def start_plan(settings: Settings, *, keyed: bool) -> Plan:
             columns.append(Column(name, column_type, Role.CONSTANT))
     columns.append(Column("_lb_hash", "uuid", Role.HASH))
     return Plan(0, settings, (TablePlan(tuple(columns)),), keyed)
+
+
+def same_shape(settings: Settings, earlier: Mapping[str, Any]) -> bool:
+    """Return whether a table loaded under `earlier` settings can take rows under these."""
+    appends = (settings.load == "append", earlier["load"] == "append")
+    metadata = (settings.metadata, settings.soft_delete and not settings.metadata)
+    before = (earlier["metadata"], earlier["soft_delete"] and not earlier["metadata"])
+    shape = all(getattr(settings, name) == earlier[name] for name in SHAPING)
+    return shape and appends[0] == appends[1] and metadata == before
+
+
+def carry_on(plan: Plan) -> Plan:
+    """Return the plan of an earlier load as this one begins with it.
+
+    What a contract discarded then is new again, unless the contract is still that one.
+    """
+    if plan.settings.contract == "discard":
+        return plan
+    tables = tuple(replace(table, fields=_without_discards(table.fields)) for table in plan.tables)
+    return replace(plan, tables=tables)
+
+
+def _without_discards(fields: tuple[Field, ...]) -> tuple[Field, ...]:
+    kept = []
+    for field in fields:
+        slots = tuple(slot for slot in field.slots if slot.op is not Op.DISCARD)
+        if slots != field.slots and not field.fields and all(s.kind is Kind.NULL for s in slots):
+            continue  # nothing of it was ever kept
+        kept.append(replace(field, slots=slots, fields=_without_discards(field.fields)))
+    return tuple(kept)
 
 
 def finish_plan(plan: Plan, naming: Naming) -> Plan:

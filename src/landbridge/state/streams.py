@@ -36,8 +36,7 @@ class StreamRecord:
 
     id: int
     key: StreamKey
-    load: str
-    fingerprint: bytes
+    settings: dict[str, Any]
     plan: dict[str, Any] | None
     epoch: int
     generation: int
@@ -50,20 +49,20 @@ class KnownStream:
     """What a dry run wants to know of a stream."""
 
     table: str
-    fingerprint: bytes
+    settings: dict[str, Any]
     plan: dict[str, Any] | None
 
 
 def known_streams(connection: Connection, target_schema: str) -> dict[tuple[str, str], KnownStream]:
     """Return the streams that fill tables of that schema, by (database, collection)."""
     rows = connection.execute(
-        "SELECT database, collection, target_table, fingerprint, plan"
+        "SELECT database, collection, target_table, settings, plan"
         " FROM landbridge.stream WHERE target_schema = %s",
         (target_schema,),
     )
     return {
-        (database, collection): KnownStream(table, bytes(fingerprint), plan)
-        for database, collection, table, fingerprint, plan in rows
+        (database, collection): KnownStream(table, settings, plan)
+        for database, collection, table, settings, plan in rows
     }
 
 
@@ -115,16 +114,15 @@ def raise_epoch(connection: Connection, stream_id: int) -> StreamRecord:
     row = connection.execute(
         "UPDATE landbridge.stream SET epoch = epoch + 1 WHERE id = %s"
         " RETURNING database, collection, target_schema, target_table,"
-        " load, fingerprint, plan, epoch, generation, loading, table_oid",
+        " settings, plan, epoch, generation, loading, table_oid",
         (stream_id,),
     ).fetchone()
     assert row is not None
-    load, fingerprint, plan, epoch, generation, loading, table_oid = row[4:]
+    settings, plan, epoch, generation, loading, table_oid = row[4:]
     return StreamRecord(
         stream_id,
         StreamKey(*row[:4]),
-        load,
-        bytes(fingerprint),
+        settings,
         plan,
         epoch,
         generation,
