@@ -1,7 +1,7 @@
 """landbridge moves MongoDB collections into PostgreSQL tables: exactly, fast, with proof.
 
-    import landbridge
-    summary = landbridge.sync("mongodb://…/shop", "postgresql://…/bi")
+import landbridge
+summary = landbridge.sync("mongodb://…/shop", "postgresql://…/bi")
 """
 
 from __future__ import annotations

@@ -6,8 +6,13 @@ import re
 import signal
 import subprocess
 from pathlib import Path
+from typing import Any
 
+import psycopg
+import pymongo
 from tests.cli.process import Run, clean_environment, command_line
+
+from landbridge.embedded import MongoServer, PostgresServer
 
 
 def test_the_demo_tells_the_whole_story(landbridge: Run) -> None:
@@ -27,13 +32,18 @@ def test_the_demo_tells_the_whole_story(landbridge: Run) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_with_keep_psql_can_connect_until_ctrl_c(tmp_path: Path) -> None:
-    import psycopg
-
+def test_with_keep_psql_can_connect_until_ctrl_c(
+    mongod: MongoServer, postgresql: PostgresServer, tmp_path: Path
+) -> None:
+    """On servers that the environment names, which get back as they were."""
+    environment = {
+        "LANDBRIDGE_TEST_MONGODB": mongod.uri,
+        "LANDBRIDGE_TEST_POSTGRES": postgresql.uri,
+    }
     process = subprocess.Popen(
         command_line("demo", "--keep"),
         cwd=tmp_path,
-        env=clean_environment(),
+        env=clean_environment(environment),
         stdout=subprocess.PIPE,
         text=True,
     )
@@ -53,5 +63,21 @@ def test_with_keep_psql_can_connect_until_ctrl_c(tmp_path: Path) -> None:
 
     assert count == (48,)
     assert process.returncode == 0
-    assert "stopped" in rest
+    assert "gone" in rest
     assert not Path(found["passfile"]).exists()
+    with pymongo.MongoClient[dict[str, Any]](mongod.uri) as client:
+        assert {"carbonLens", "geonames"}.isdisjoint(client.list_database_names())
+    with psycopg.connect(postgresql.uri) as connection:
+        left = connection.execute("select 1 from pg_database where datname = 'carbon_lens_bi'")
+        assert left.fetchone() is None
+
+
+def test_the_demo_does_not_mix_with_other_data(landbridge: Run, mongod: MongoServer) -> None:
+    with pymongo.MongoClient[dict[str, Any]](mongod.uri) as client:
+        client["carbonLens"]["mine"].insert_one({})
+        done = landbridge("demo", env={"LANDBRIDGE_TEST_MONGODB": mongod.uri})
+        kept = client["carbonLens"]["mine"].count_documents({})
+        client.drop_database("carbonLens")
+
+    assert (done.returncode, kept) == (1, 1)
+    assert "has a database carbonLens already" in done.stderr

@@ -88,10 +88,7 @@ def _value(type_byte: int, data: bytes, at: int) -> tuple[Value, int]:
             return Value(kind, members(data[at:end])), end
         case "binary":
             size, subtype = _int(data, at), data[at + 4]
-            payload = data[at + 5 : at + 5 + size]
-            if subtype == 2:  # the old form repeats the length
-                payload = payload[4:]
-            return Value(kind, payload, subtype), at + 5 + size
+            return Value(kind, data[at + 5 : at + 5 + size], subtype), at + 5 + size
         case "objectid":
             return Value(kind, data[at : at + 12].hex()), at + 12
         case "bool":

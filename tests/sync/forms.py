@@ -18,6 +18,7 @@ from bson.decimal128 import Decimal128
 from tests.sync.documents import Members, Value
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_SPECIAL = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
 _YEAR_10000_MS = 253_402_300_800_000
 _YEAR_1_MS = -62_135_596_800_000
 _YEAR_0_MS = -62_167_219_200_000
@@ -25,7 +26,7 @@ _YEAR_0_MS = -62_167_219_200_000
 
 def same_double(one: float, other: float) -> bool:
     """Return whether two doubles are the same bits; a NaN is a NaN."""
-    return one != one and other != other or struct.pack("d", one) == struct.pack("d", other)
+    return (one != one and other != other) or struct.pack("d", one) == struct.pack("d", other)
 
 
 def same_number(stored: str, value: Value, column_type: str) -> bool:
@@ -74,7 +75,7 @@ def plain_texts(value: Value) -> set[str]:
         case "int" | "long":
             return {str(value.data)}
         case "double":
-            return {repr(value.data)}
+            return {_SPECIAL.get(repr(value.data), repr(value.data))}
         case "decimal":
             return {str(value.data)}
         case "bool":

@@ -22,13 +22,14 @@ import click
 
 from landbridge.cli.command import Command, debug_option, option
 from landbridge.cli.text import count_of, duration
-from landbridge.errors import EmbeddedError, StreamsFailedError
+from landbridge.errors import EmbeddedError, StreamsFailedError, redact
 
 if TYPE_CHECKING:
-    from landbridge.model.summary import Summary
+    from landbridge.model.summary import StreamSummary, Summary
 
 TARGET_DATABASE = "carbon_lens_bi"
 ROWS_SHOWN_MAX = 8
+TITLE_WIDTH = 96
 INSERTED, UPDATED, DELETED = 25, 40, 10
 
 BI_QUERY = """\
@@ -89,6 +90,7 @@ def demo(keep: bool) -> None:
         command(f"landbridge sync --from mongodb://…/{carbon.DATABASE} --to postgresql://…")
         show(sync(mongo.uri, carbon.DATABASE, target))
         explain_quarantine(target)
+        click.echo()
         command(f"landbridge sync --from mongodb://…/{cities.DATABASE} --to postgresql://…")
         show(sync(mongo.uri, cities.DATABASE, target))
 
@@ -216,7 +218,8 @@ def without_quiet_streams(summary: Summary) -> Summary:
 
     from landbridge.cli.report import sum_of
 
-    loud, quiet = [], []
+    loud: list[StreamSummary] = []
+    quiet: list[StreamSummary] = []
     for stream in summary.streams:
         tally = stream.tally
         (loud if tally.inserted or tally.updated or tally.deleted else quiet).append(stream)
@@ -309,20 +312,22 @@ def shown(value: object) -> str:
 
 def stay(mongo_uri: str, target: str) -> None:
     """Say how to connect, and wait for Ctrl-C."""
-    from psycopg.conninfo import conninfo_to_dict
+    import psycopg
 
-    parts = conninfo_to_dict(target)
+    with psycopg.connect(target) as connection:
+        info = connection.info
+        address = f"-h {info.host} -p {info.port} -U {info.user} -d {info.dbname}"
+        password = info.password.replace("\\", "\\\\").replace(":", "\\:")
     with tempfile.TemporaryDirectory(prefix="landbridge-demo-") as folder:
         # A file that only we may read, so that the password is not on the screen.
         passwords = Path(folder) / "pgpass"
         passwords.touch(mode=0o600)
-        passwords.write_text(f"*:*:*:*:{parts.get('password', '')}\n")
-        address = f"-h {parts['host']} -p {parts['port']} -U {parts['user']} -d {parts['dbname']}"
+        passwords.write_text(f"*:*:*:*:{password}\n")
         click.echo("The servers stay up until Ctrl-C. In another terminal:")
         click.echo()
         click.echo(f"  export PGPASSFILE={shlex.quote(str(passwords))}")
         click.echo(f"  psql {address}")
-        click.echo(f"  mongosh {shlex.quote(mongo_uri)}")
+        click.echo(f"  mongosh {shlex.quote(redact(mongo_uri))}")
         click.echo()
         try:
             while True:
@@ -334,7 +339,7 @@ def stay(mongo_uri: str, target: str) -> None:
 def step(title: str) -> None:
     """Print the heading of a step."""
     click.echo()
-    click.secho(title, bold=True)
+    click.secho(f"━━ {title} ".ljust(TITLE_WIDTH, "━"), bold=True)
 
 
 def command(line: str) -> None:

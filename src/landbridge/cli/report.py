@@ -119,8 +119,8 @@ def remarks(summary: Summary) -> list[str]:
 def changes_of(stream: StreamSummary) -> list[str]:
     """Return how the shape of a table changed; the ordinary columns of a new table are none."""
     changes = stream.schema_changes
-    if any(change.change == "add" and change.column == "_id" for change in changes):
-        changes = tuple(c for c in changes if c.change not in ("add", "widen"))
+    if any(change.change == "create" for change in changes):
+        changes = tuple(c for c in changes if c.change not in ("create", "add", "widen"))
     lines = [
         CHANGES.get(change.change, "{change} of column {column}: {decision}").format(
             **asdict(change)
@@ -152,8 +152,7 @@ def show_plan(plan: SyncPlan) -> None:
     for stream in plan.streams:
         show_stream_plan(stream)
     count = count_of(len(plan.streams), "collection")
-    click.echo(f"{count}; nothing was touched. Columns are those of a sample: the load looks at")
-    click.echo("every document, and a field that it meets for the first time gets its column too.")
+    click.echo(f"{count}; nothing was touched")
     click.echo("next: the same command without --dry-run")
 
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from landbridge.codec import batch_of, id_document, id_of, slow_encoder
-from landbridge.engine.copying import Copier
+from landbridge.engine.copying import Account, Copier
 from landbridge.engine.layouts import Copied, Layout, Work
 from landbridge.engine.naming import public_table
 from landbridge.engine.stream import Job
@@ -64,7 +64,7 @@ class Publisher:
         self._report("indexing", total)
         work.shape.finish(session)
         plan = work.shape.plan
-        if plan.keyed and copied.duplicates_possible:
+        if plan.key_column is not None and copied.duplicates_possible:
             self._read_duplicates_again(copied, plan)
         self._check_counts(copied)
         if self.living is not None:
@@ -89,6 +89,8 @@ class Publisher:
         account = copied.account
         held = self.work.session.count(self.work.shape.tables[0])
         if held != account.rows or account.documents != account.rows + account.rejected:
+            if copied.from_ledger:  # nothing here is to be gone on with
+                streams.save_loading(self.work.session.connection, self.work.stream, None)
             raise CountMismatchError(
                 f"{self.work.job.source.collection.stream} was not published",
                 why=f"{account.documents} documents were read and {account.rejected} set aside,"
@@ -103,12 +105,6 @@ class Publisher:
         self.keyed = unique and session.add_key(tables[0], [_key(plan)])
         if self.keyed:
             return
-        before = session.count(tables[0])
-        ids = session.take_duplicates(tables, plan)
-        if not ids:
-            return
-        account = copied.account
-        removed = before - session.count(tables[0])
         copier = Copier(
             work.shape,
             session,
@@ -116,11 +112,20 @@ class Publisher:
             lambda rejected: work.keep(session, rejected),
             lambda documents, size: None,
         )
-        with work.job.source.read_ids(ids) as read:
-            copier.copy_all(iter(read))
-        account.documents -= removed
-        account.rows -= removed
-        account.add(copier.account)
+        with session.transaction():
+            streams.lock_for_chunk(session.connection, work.stream)
+            before = session.count(tables[0])
+            ids = session.take_duplicates(tables, plan)
+            if not ids:
+                return
+            removed = before - session.count(tables[0])
+            with work.job.source.read_ids(ids) as read:
+                copier.copy_all(iter(read))
+            mended = Account(documents=-removed, rows=-removed)
+            mended.add(copier.account)
+            if copied.from_ledger:
+                ledger.correct(session.connection, work.stream.id, work.generation, mended.sums)
+        copied.account.add(mended)
         copied.notes.append(f"{len(ids)} documents came twice and were read again")
         self.keyed = unique and session.add_key(work.shape.tables[0], [_key(plan)])
 
@@ -149,11 +154,11 @@ class Publisher:
             return self._save(copied, plan, counts)
 
     def _give_key(self, plan: Plan, tables: list[TableName]) -> None:
-        session = self.work.session
+        session, key = self.work.session, plan.key_column
         if self.work.job.settings.load == "append":
-            if plan.keyed:
-                session.add_indexes(tables[0], [IndexWish((_key(plan), "_sdc_sequence"))])
-        elif plan.keyed and not self.keyed and not session.add_key(tables[0], [_key(plan)]):
+            if key is not None:
+                session.add_indexes(tables[0], [IndexWish((key, "_sdc_sequence"))])
+        elif key is not None and not self.keyed and not session.add_key(tables[0], [key]):
             raise CountMismatchError(
                 f"{self.work.job.source.collection.stream} was not published",
                 why="two documents of one snapshot have the same _id",
@@ -230,7 +235,9 @@ class Publisher:
         for name, table in list(zip(public, plan.tables, strict=True))[known:]:
             session.create(name, table, "logged")
             session.add_key(name, ["_parent_id", "_ordinal"])
-        if earlier.key_column is not None and earlier.key_column != plan.key_column:
+        if earlier.key_column is None:  # without an id yet, and so without a row
+            self._give_key(plan, public[:1])
+        elif earlier.key_column != plan.key_column:
             session.fill_key(public[:known], earlier, plan)
             session.move_key(public[0])
 
@@ -259,7 +266,7 @@ class Publisher:
     def _stage_quarantined(self, plan: Plan) -> TableName | None:
         """Put the keys of what this load set aside where the merge can find them."""
         work, session = self.work, self.work.session
-        if not plan.keyed or plan.main.column_with(Role.ID) < 0:
+        if plan.key_column is None:
             return None
         columns = [c for c in plan.main.columns if c.role in (Role.ID, Role.KEY)]
         places = {plan.main.columns.index(c): i for i, c in enumerate(columns)}
@@ -341,6 +348,7 @@ class Publisher:
 
     def _summary(self, copied: Copied, plan: Plan, counts: MergeCounts) -> StreamSummary:
         work, job, account = self.work, self.work.job, copied.account
+        paths = {} if job.settings.raw == "bson" else by_value(account.profile)
         tally = Tally(
             read=account.documents,
             inserted=counts.inserted,
@@ -349,7 +357,7 @@ class Publisher:
             deleted=counts.deleted,
             quarantined=account.rejected,
             discarded=discarded(plan, account.profile),
-            by_value=0 if job.settings.raw == "bson" else by_value(plan, account.profile),
+            by_value=sum(paths.values()),
         )
         if not tally.adds_up:
             raise CountMismatchError(
@@ -365,6 +373,7 @@ class Publisher:
             target_table=job.table.name,
             load=job.settings.load,
             tally=tally,
+            by_value_paths=paths,
             schema_changes=tuple(work.shape.changes),
             consistent_at=copied.consistent_at,
             notes=tuple(copied.notes + self._notes(copied)),
@@ -407,6 +416,12 @@ def discarded(plan: Plan, profile: Profile) -> int:
     return total
 
 
-def by_value(plan: Plan, profile: Profile) -> int:
-    """Count the values that a column keeps by value only: null is absent, -0.0 is 0, and so on."""
-    return sum(seen.by_value + seen.counts.get(Kind.NULL.value, 0) for seen in profile.values())
+def by_value(profile: Profile) -> dict[str, int]:
+    """Count by field the values kept by value only: null is absent, -0.0 is 0, and so on."""
+    counts: dict[str, int] = {}
+    for (_, path), seen in profile.items():
+        count = seen.by_value + seen.counts.get(Kind.NULL.value, 0)
+        if count:
+            shown = describe_path(path)
+            counts[shown] = counts.get(shown, 0) + count
+    return counts

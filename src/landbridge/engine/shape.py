@@ -208,6 +208,9 @@ class Shape:
         for name, table in zip(self.tables, self.plan.tables, strict=True):
             self._create(session, name, table)
         self._made = self.plan
+        if not self._facts.living:
+            made = SchemaChange("create", "", "", "", "the table is new, and its columns with it")
+            self.changes.insert(0, made)
 
     def resume(self) -> None:
         """Go on with private tables that an earlier run made for this plan."""

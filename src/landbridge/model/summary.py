@@ -32,7 +32,7 @@ Observer = Callable[[Progress], None]
 class SchemaChange:
     """One change of a table's shape and the field that caused it."""
 
-    change: str  # "table", "add", "widen", "variant", "rest", "key", "discard"
+    change: str  # "create", "table", "add", "widen", "variant", "rest", "key", "discard"
     column: str
     type: str
     path: str
@@ -71,6 +71,7 @@ class StreamSummary:
     tally: Tally = Tally()
     events: int = 0
     without_key: int = 0
+    by_value_paths: dict[str, int] = field(default_factory=dict)  # field -> values
     schema_changes: tuple[SchemaChange, ...] = ()
     consistent_at: str | None = None
     notes: tuple[str, ...] = ()
@@ -103,6 +104,7 @@ class StreamSummary:
         report |= {
             "events": self.events,
             "without_key": self.without_key,
+            "by_value_paths": self.by_value_paths,
             "schema_changes": [asdict(change) for change in self.schema_changes],
             "consistent_at": self.consistent_at,
             "notes": list(self.notes),

@@ -19,9 +19,9 @@ from pymongo.errors import ExecutionTimeout, OperationFailure
 
 from landbridge.model.stream import Collection, IdRange
 from landbridge.mongo import ranges
-from landbridge.mongo.connect import Connection
+from landbridge.mongo.connect import RAW, Connection
 from landbridge.mongo.read import CursorRead
-from landbridge.mongo.reply import ARRAY, DOCUMENT, id_element
+from landbridge.mongo.reply import ARRAY, DOCUMENT, id_element, read_reply
 from landbridge.mongo.sample import read_sample
 
 IDS_BYTES_MAX = 8_000_000  # of one command; the server takes 16 MB
@@ -55,9 +55,10 @@ class CollectionSource:
         with self._connection.translated(f"cannot read {self.collection.stream}"):
             for _ in range(1 if self.collection.capped else NOT_YET_TRIES):
                 try:
-                    reply = self._connection.source.command(probe)
+                    # Raw: its document may be one that the driver can't read.
+                    reply = self._connection.source.command(probe, codec_options=RAW)
                     # Some servers take the level for a wish.
-                    return "atClusterTime" in reply["cursor"]
+                    return read_reply(bytes(reply.raw)).at_cluster_time is not None
                 except ExecutionTimeout:
                     return True  # it was at work on it
                 except OperationFailure as error:

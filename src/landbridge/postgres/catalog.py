@@ -127,6 +127,16 @@ def quoted(table: TableName) -> str:
     return ".".join('"' + part.replace('"', '""') + '"' for part in parts)
 
 
+def has_key(connection: Connection, table: TableName) -> bool:
+    """Return whether a table has a primary key."""
+    row = connection.execute(
+        "SELECT EXISTS (SELECT FROM pg_constraint"
+        " WHERE conrelid = to_regclass(%s) AND contype = 'p')",
+        (quoted(table),),
+    ).fetchone()
+    return bool(row and row[0])
+
+
 def indexed_columns(connection: Connection, table: TableName) -> list[tuple[str, tuple[str, ...]]]:
     """Return (name, columns) of each index; an expression or a condition gives no columns."""
     rows = connection.execute(

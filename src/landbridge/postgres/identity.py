@@ -21,6 +21,7 @@ from landbridge.codec import canonical_key, id_document
 from landbridge.errors import StopError
 from landbridge.model.plan import Plan, Role
 from landbridge.model.tables import TableName
+from landbridge.postgres import catalog
 from landbridge.postgres.catalog import quoted
 from landbridge.postgres.ddl import (
     BUILD_MEMORY,
@@ -37,7 +38,12 @@ _KEYS_A_BATCH = 10_000
 
 
 def add_key(connection: Connection, table: TableName, columns: Sequence[str]) -> bool:
-    """Give a table its primary key; False, the table untouched, where two rows have the same."""
+    """Give a table its primary key; False, the table untouched, where two rows have the same.
+
+    A load that goes on after a crash may find it there.
+    """
+    if catalog.has_key(connection, table):
+        return True
     try:
         with connection.transaction():
             connection.execute(

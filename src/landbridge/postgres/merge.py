@@ -42,7 +42,8 @@ def find_differences(connection: Connection, merge: MergePlan) -> MergeCounts:
     connection.execute("SELECT set_config('work_mem', %s, true)", (_JOIN_MEMORY,))
     # A pooled session may run several publishes in one transaction-less life.
     connection.execute("DROP TABLE IF EXISTS pg_temp.lb_diff")
-    query = _keyed_differences(merge) if merge.plan.keyed else _keyless_differences(merge)
+    keyed = merge.plan.key_column is not None
+    query = _keyed_differences(merge) if keyed else _keyless_differences(merge)
     connection.execute(sql.SQL("CREATE TEMPORARY TABLE lb_diff ON COMMIT DROP AS {}").format(query))
     if merge.quarantined_keys is not None:
         _mark_quarantined(connection, merge, merge.quarantined_keys)
@@ -101,7 +102,7 @@ def apply(connection: Connection, merge: MergePlan) -> list[int]:
 
     Returns the quarantine entries whose documents' old rows left the table.
     """
-    if not merge.plan.keyed:
+    if merge.plan.key_column is None:
         _apply_keyless(connection, merge)
         return []
     replaced = []

@@ -126,6 +126,14 @@ class _TableDraft:
         self.columns.append(column)
         return len(self.columns) - 1
 
+    def has(self, path: Path) -> bool:
+        fields = self.fields
+        for name in path:
+            if name not in fields:
+                return False
+            fields = fields[name].fields
+        return True
+
     def field(self, path: Path, flatten_depth: int) -> _FieldDraft:
         """Return the field at `path`, made with its parents where it is new."""
         fields = self.fields
@@ -159,7 +167,10 @@ class _Draft:
     # -- values ---------------------------------------------------------------------------
 
     def _take_value(self, table: _TableDraft, misfit: Misfit, kind: Kind) -> None:
+        new = not table.has(misfit.path)
         field = table.field(misfit.path, self.settings.flatten_depth)
+        if kind is Kind.OBJECT and field.descend and new:
+            return  # its keys become columns; an empty one comes back and gets its own
         present = field.slot(kind, misfit.subtype)
         if misfit.problem is Problem.RANGE:
             stale = present is None or present.op is not Op.INT_FLOAT8

@@ -138,8 +138,10 @@ class Buffer {
   private:
     void grow(std::size_t count) {
         if (count > SIZE_MAX / 4 || size_ > SIZE_MAX / 4) throw std::bad_alloc();
-        std::size_t capacity = capacity_ + capacity_ / 2 + 4096;
-        if (capacity < size_ + count) capacity = size_ + count;
+        std::size_t capacity = size_ + count;
+#ifndef __SANITIZE_ADDRESS__  // which is to see the first byte too many
+        if (capacity < capacity_ + capacity_ / 2 + 4096) capacity = capacity_ + capacity_ / 2 + 4096;
+#endif
         void* data = std::realloc(data_, capacity);
         if (data == nullptr) throw std::bad_alloc();
         data_ = static_cast<Byte*>(data);

@@ -5,7 +5,7 @@
 // Touches   The batch, which it reads, and the output buffers that it is lent.
 // Promises  A document that does not fit leaves no byte in any output and no count in the
 //           profile. No byte of input is read before its bounds are known. Where memory is
-//           short it throws std::bad_alloc; nothing is lost but the call.
+//           short it throws std::bad_alloc; the batch's rows are gone then, not its counts.
 #pragma once
 
 #include "json.hpp"

@@ -190,8 +190,8 @@ struct TablePlan {
             case EIGHT_ALIGNED: return ((bytes + 7) & ~std::size_t{7}) + 8;
             case SIXTEEN_BYTES: return bytes + 16;
             case ALWAYS_TOASTED: return bytes + toasted_bytes;
-            // COPY's numeric has a header of 8 bytes, the stored one a header of 3.
-            case NUMERIC_DIGITS: size = size - 8 + 3; break;
+            // COPY's numeric has a header of 8 bytes, the stored one of up to 5.
+            case NUMERIC_DIGITS: size = size - 8 + 5; break;
             case VARIABLE: size += 1; break;
         }
         return bytes + (size < toasted_bytes ? size : toasted_bytes);

@@ -1,0 +1,99 @@
+"""What every test here begins with: load a database, and have it compared by the reader."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+import pymongo
+import pytest
+from psycopg import sql
+from tests.sync.reader import Comparison, Mongo, Shaping, compare
+
+import landbridge
+from landbridge.model.summary import StreamSummary, Summary
+
+SCHEMA = "raw"
+
+
+@dataclass
+class Loaded:
+    """The summary of a run, by collection."""
+
+    summary: Summary
+
+    def __getitem__(self, collection: str) -> StreamSummary:
+        return next(s for s in self.summary.streams if s.collection == collection)
+
+    def counts(self, collection: str) -> dict[str, int]:
+        """What became of documents, without what is zero."""
+        tally = self[collection].tally
+        names = ("read", "inserted", "updated", "unchanged", "deleted", "quarantined", "discarded")
+        return {name: count for name in names if (count := getattr(tally, name))}
+
+    def code(self, collection: str) -> str | None:
+        """The error's code, None where all went well."""
+        error = self[collection].error
+        return error["code"] if error else None
+
+
+Sync = Callable[..., Loaded]
+Check = Callable[..., Comparison]
+
+
+def load(mongo_uri: str, postgres_uri: str, **chosen: Any) -> Loaded:
+    """Load a database; settings and what to select come as one."""
+    run = {
+        name: chosen.pop(name)
+        for name in ("select", "exclude", "jobs", "observer", "schema")
+        if name in chosen
+    }
+    settings = landbridge.Settings(**chosen)
+    run = {"schema": SCHEMA, "jobs": 2, **run}
+    summary = landbridge.sync(mongo_uri, postgres_uri, settings=settings, **run)
+    for stream in summary.streams:
+        assert stream.tally.adds_up, stream
+    return Loaded(summary)
+
+
+@pytest.fixture
+def sync(mongo_uri: str, postgres_uri: str) -> Sync:
+    """Load the test's database of one server into that of the other."""
+
+    def run(**chosen: Any) -> Loaded:
+        return load(mongo_uri, postgres_uri, **chosen)
+
+    return run
+
+
+@pytest.fixture
+def check(mongo: Mongo, postgres: psycopg.Connection) -> Check:
+    """Compare a collection with its table, value by value."""
+
+    def run(collection: str, table: str | None = None, **shaping: Any) -> Comparison:
+        return compare(
+            mongo, collection, postgres, table or f"{SCHEMA}.{collection}", Shaping(**shaping)
+        )
+
+    return run
+
+
+@contextmanager
+def fresh_ends(mongod_uri: str, postgresql: Any, name: str) -> Iterator[tuple[str, str]]:
+    """Make a database of one name on both servers, for tests that share what is in them."""
+    from urllib.parse import urlsplit
+
+    mongo_uri = urlsplit(mongod_uri)._replace(path=f"/{name}").geturl()
+    postgres_uri = postgresql.create_database(name)
+    try:
+        yield mongo_uri, postgres_uri
+    finally:
+        with pymongo.MongoClient(mongod_uri) as client:
+            client.drop_database(name)
+        with psycopg.connect(postgresql.uri, autocommit=True) as connection:
+            connection.execute(
+                sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name))
+            )
