@@ -8,6 +8,7 @@ Promises  A stream that fails does not stop the others. What is returned account
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 import threading
@@ -26,6 +27,7 @@ from landbridge.engine.memory import MemorySource
 from landbridge.engine.stream import Job
 from landbridge.engine.wishes import AUTO
 from landbridge.errors import (
+    InternalError,
     LandbridgeError,
     RetryableError,
     StreamsFailedError,
@@ -44,6 +46,8 @@ from landbridge.postgres import faults
 from landbridge.postgres.connect import Target
 from landbridge.state import leases, migrate, quarantine, runs, streams
 from landbridge.state.leases import Holder
+
+_log = logging.getLogger("landbridge")
 
 RETRIES_MAX = 5
 RETRY_SECONDS = (1.0, 2.0, 4.0, 8.0, 15.0)  # 30 s in all
@@ -219,6 +223,10 @@ def _load_stream(
                 break
         except LandbridgeError as error:
             failure = error
+            break
+        except Exception as error:  # a bug stops its own stream, not the others
+            _log.debug("%s failed unexpectedly", collection.stream, exc_info=True)
+            failure = InternalError.of(error)
             break
     run.observer(Progress(collection.stream, "failed"))
     summary = StreamSummary(

@@ -137,6 +137,21 @@ class StreamsFailedError(StopError):
     code = "streams_failed"
 
 
+class InternalError(LandbridgeError):
+    """Something that no part of the program expected: a bug."""
+
+    code = "internal"
+
+    @classmethod
+    def of(cls, error: Exception) -> InternalError:
+        """Return the error that tells of an exception nobody expected."""
+        return cls(
+            "this is a bug in landbridge",
+            why=f"{type(error).__name__}: {error}",
+            fix="run the command again with --debug and report what it prints",
+        )
+
+
 class EmbeddedError(StopError):
     """An embedded server cannot run on this machine."""
 

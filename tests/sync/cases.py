@@ -104,7 +104,9 @@ def _customers() -> Iterable[Document]:
     return [
         {
             "name": f"c{n}",
-            "tiers": {f"{k:032x}": {"tier": "Gold", "active": True} for k in {n % 456, n * 7 % 456}},
+            "tiers": {
+                f"{k:032x}": {"tier": "Gold", "active": True} for k in {n % 456, n * 7 % 456}
+            },
         }
         for n in range(500)
     ]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, LiteralString
+from urllib.parse import urlsplit
 
 import psycopg
 import pymongo
@@ -14,6 +16,7 @@ from psycopg import sql
 from tests.sync.reader import Comparison, Mongo, Shaping, compare
 
 import landbridge
+from landbridge.embedded import PostgresServer
 from landbridge.model.summary import StreamSummary, Summary
 
 SCHEMA = "raw"
@@ -73,19 +76,19 @@ def sync(mongo_uri: str, postgres_uri: str) -> Sync:
 def check(mongo: Mongo, postgres: psycopg.Connection) -> Check:
     """Compare a collection with its table, value by value."""
 
-    def run(collection: str, table: str | None = None, **shaping: Any) -> Comparison:
-        return compare(
-            mongo, collection, postgres, table or f"{SCHEMA}.{collection}", Shaping(**shaping)
-        )
+    def run(
+        collection: str, table: str | None = None, where: LiteralString = "true", **shaping: Any
+    ) -> Comparison:
+        name = table or f"{SCHEMA}.{collection}"
+        return compare(mongo, collection, postgres, name, Shaping(**shaping), where)
 
     return run
 
 
 @contextmanager
-def fresh_ends(mongod_uri: str, postgresql: Any, name: str) -> Iterator[tuple[str, str]]:
-    """Make a database of one name on both servers, for tests that share what is in them."""
-    from urllib.parse import urlsplit
-
+def fresh_ends(mongod_uri: str, postgresql: PostgresServer) -> Iterator[tuple[str, str]]:
+    """Make a database on either server, for tests that share what is in them."""
+    name = f"shared_{uuid.uuid4().hex[:8]}"
     mongo_uri = urlsplit(mongod_uri)._replace(path=f"/{name}").geturl()
     postgres_uri = postgresql.create_database(name)
     try:

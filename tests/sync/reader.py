@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 from bson.codec_options import CodecOptions
@@ -83,8 +83,9 @@ def compare(
     postgres: psycopg.Connection,
     table: str,
     shaping: Shaping | None = None,
+    where: LiteralString = "true",
 ) -> Comparison:
-    """Compare a whole table with its collection.
+    """Compare a whole table, or its rows that are meant, with its collection.
 
     Every document must be in exactly one row, or with its bytes in quarantine with a reason; every
     row must be of one document, and hold nothing else.
@@ -96,14 +97,18 @@ def compare(
     if missing:
         raise Unequal(f"{len(missing)} quarantined documents are not the source's")
     waiting = held.copy()
-    expected = []
+    loaded = []
     for document in documents:
         if waiting[document]:
             waiting[document] -= 1
         else:
-            expected.append(members(document))
-    found = read_table(postgres, table)
-    match_rows(expected, found, shaping)
+            loaded.append(document)
+    found = read_table(postgres, table, where)
+    if any(column.name == "_source_bson" for column in found.columns):
+        kept = Counter(row["_source_bson"] for row in found.rows)
+        if kept != Counter(document.hex() for document in loaded):
+            raise Unequal(f"the bytes in {table} are not the source's")
+    match_rows(map(members, loaded), found, shaping)
     return Comparison(len(found.rows), sum(held.values()), found)
 
 
@@ -122,46 +127,73 @@ def quarantined(postgres: psycopg.Connection, table: str) -> Counter[bytes]:
 # -- reading a table -------------------------------------------------------------------------
 
 
-def read_table(postgres: psycopg.Connection, table: str) -> Table:
+def read_table(postgres: psycopg.Connection, table: str, where: LiteralString = "true") -> Table:
     """Read a stream's table and its child tables."""
     schema, _, name = table.partition(".")
-    rows = postgres.execute(
-        "SELECT m.table_name, m.column_name, m.type, m.path, m.family"
-        " FROM landbridge.column_map m JOIN landbridge.stream s ON s.id = m.stream_id"
-        " WHERE s.target_schema = %s AND s.target_table = %s",
+    stream = postgres.execute(
+        "SELECT id, plan FROM landbridge.stream WHERE target_schema = %s AND target_table = %s",
         (schema, name),
+    ).fetchone()
+    assert stream is not None, f"nothing was loaded into {table}"
+    rows = postgres.execute(
+        "SELECT table_name, column_name, type, path, family FROM landbridge.column_map"
+        " WHERE stream_id = %s",
+        stream[:1],
     ).fetchall()
-    mapped: dict[str, dict[str, Column]] = {name: {}}
+    mapped: dict[str, dict[str, Column]] = {}
     for table_name, column, kind, path, family in rows:
         columns = mapped.setdefault(table_name, {})
         if column:
             assert column not in columns, f"{column} is of two paths"
             columns[column] = Column(column, kind, tuple(path), family)
-    main = _read(postgres, schema, name, mapped.pop(name))
-    counts = {c.path for c in main.columns if c.family == "count"}
-    children = {each: _read(postgres, schema, each, cols) for each, cols in mapped.items()}
-    for path in counts:
-        suffix = "_".join(path).lower()
-        main.children[path] = children.pop(f"{name}_{suffix}")
-    assert not children, children
+    main = _read(postgres, schema, name, mapped.pop(name, {}), where)
+    for child in stream[1]["tables"][1:]:
+        shape = {column[0]: column[1] for column in child["columns"]}
+        path = tuple(child["array_path"])
+        child_name = _table_of(postgres, schema, f"{name}_{child['suffix']}", shape)
+        main.children[path] = _read(postgres, schema, child_name, mapped.pop(child_name, {}))
+    assert not mapped, f"columns of tables that the plan does not know: {mapped}"
     return main
 
 
-def _read(
-    postgres: psycopg.Connection, schema: str, name: str, mapped: dict[str, Column]
-) -> Table:
-    present = dict(
-        postgres.execute(
-            "SELECT attname::text, format_type(atttypid, atttypmod) FROM pg_attribute"
-            " WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped",
-            (sql.Identifier(schema, name).as_string(),),
-        ).fetchall()
+def _table_of(postgres: psycopg.Connection, schema: str, name: str, columns: dict[str, str]) -> str:
+    """Return the name of a child table: the plain one, or the only one that looks like it."""
+    found = postgres.execute(
+        "SELECT c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+        " WHERE n.nspname = %s AND c.relkind = 'r'",
+        (schema,),
+    ).fetchall()
+    names = [each for (each,) in found]
+    if name in names:
+        return name
+    alike = [each for each in names if _columns(postgres, schema, each) == columns]
+    assert len(alike) == 1, (name, alike)
+    return alike[0]
+
+
+def _columns(postgres: psycopg.Connection, schema: str, name: str) -> dict[str, str]:
+    rows = postgres.execute(
+        "SELECT attname::text, format_type(atttypid, atttypmod) FROM pg_attribute"
+        " WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped",
+        (sql.Identifier(schema, name).as_string(),),
     )
+    return dict(rows.fetchall())
+
+
+def _read(
+    postgres: psycopg.Connection,
+    schema: str,
+    name: str,
+    mapped: dict[str, Column],
+    where: LiteralString = "true",
+) -> Table:
+    present = _columns(postgres, schema, name)
     for column in mapped.values():
         assert present.get(column.name) == column.type, (column, present.get(column.name))
-    query = sql.SQL("SELECT {} FROM {}").format(
+    query = sql.SQL("SELECT {} FROM {} AS t WHERE {}").format(
         sql.SQL(", ").join(_shown(each, kind) for each, kind in present.items()),
         sql.Identifier(schema, name),
+        sql.SQL(where),
     )
     read = postgres.execute(query).fetchall() if present else []
     rows = [dict(zip(present, row, strict=True)) for row in read]
@@ -253,6 +285,12 @@ def compare_row(
     if rest := row.get("_rest"):
         for key, value in forms.json_of(rest).items():
             _plant_json(tree, key, value)
+    if source := row.get("_source_document"):
+        whole = Value("object", document)
+        same = forms.same_json(
+            forms.json_of(source), whole, shaping.nested, shaping.nul == "escape"
+        )
+        _require(same, ("_source_document",), whole, source)
     _compare_members(document, tree, (), table, row, shaping)
 
 

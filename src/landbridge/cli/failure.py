@@ -19,7 +19,7 @@ from collections.abc import Sequence
 import click
 
 from landbridge.cli.text import printable
-from landbridge.errors import LandbridgeError, UsageError, redact
+from landbridge.errors import InternalError, LandbridgeError, UsageError, redact
 from landbridge.model.summary import Summary
 
 EXIT_USAGE = 2
@@ -31,12 +31,6 @@ class InterruptedRunError(LandbridgeError):
 
     code = "interrupted"
     exit_code = EXIT_INTERRUPTED
-
-
-class InternalError(LandbridgeError):
-    """Something that no part of the program expected: a bug."""
-
-    code = "internal"
 
 
 def guarded(command: click.Command, arguments: Sequence[str]) -> int:
@@ -88,11 +82,7 @@ def explain(error: BaseException) -> LandbridgeError | None:
             fix="run the same command again: it resumes",
         )
     if isinstance(error, Exception):
-        return InternalError(
-            "this is a bug in landbridge",
-            why=f"{type(error).__name__}: {error}",
-            fix="run the command again with --debug and report what it prints",
-        )
+        return InternalError.of(error)
     return None
 
 

@@ -150,7 +150,8 @@ def examine(job: Job, session: Session, stream: StreamRecord, *, resumable: bool
             session.drop(leftovers)
             ledger.clear(session.connection, stream.id)
             quarantine.discard_unpublished(session.connection, stream.id, stream.generation)
-    return Situation(stream, living, replaced, plan, stream.generation + 1)
+    # The epoch is this run's alone: a stale run's tables and entries never bear the number.
+    return Situation(stream, living, replaced, plan, stream.epoch)
 
 
 def _refuse_taken(job: Job, state: TableState) -> None:

@@ -63,6 +63,7 @@ class Work:
     def keep(self, session: Session, rejected: list[Rejected], chunk: int | None = None) -> None:
         """Set documents aside, in the session's open transaction."""
         if rejected:
+            streams.lock_for_chunk(session.connection, self.stream)
             quarantine.add(
                 session.connection,
                 self.stream.id,
@@ -355,7 +356,8 @@ def _save_loading(work: Work, session: Session) -> None:
     )
 
 
-def _sums(account: Account) -> LedgerSum:
+def sums(account: Account) -> LedgerSum:
+    """Return an account as the ledger keeps it."""
     return LedgerSum(
         account.documents, account.rows, account.rejected, account.bytes, account.profile
     )
@@ -398,7 +400,7 @@ def _copy_part(work: Work, session: Session, part: IdRange, counter: _Counter) -
                     account, growing = copier.copy_chunk(iter(read), plan)
                 if growing is not None:
                     raise _AbandonedError
-                ledger.count(connection, stream.id, generation, part.number, _sums(account))
+                ledger.count(connection, stream.id, generation, part.number, sums(account))
         except _AbandonedError:
             pass
     if growing is None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from landbridge.codec import batch_of, id_document, id_of, slow_encoder
 from landbridge.engine.copying import Account, Copier
-from landbridge.engine.layouts import Copied, Layout, Work
+from landbridge.engine.layouts import Copied, Layout, Work, sums
 from landbridge.engine.naming import public_table
 from landbridge.engine.stream import Job
 from landbridge.engine.wishes import wishes_for
@@ -24,6 +24,7 @@ from landbridge.model.kinds import Kind
 from landbridge.model.plan import Column, Op, Plan, Role, TablePlan
 from landbridge.model.summary import Progress, StreamSummary, Tally
 from landbridge.model.tables import IndexWish, MergeCounts, MergePlan, TableName, TableState
+from landbridge.schema.start import describe_path
 from landbridge.state import leases, ledger, quarantine, runs, streams
 from landbridge.state.plans import plan_from_json, plan_to_json
 
@@ -124,7 +125,7 @@ class Publisher:
             mended = Account(documents=-removed, rows=-removed)
             mended.add(copier.account)
             if copied.from_ledger:
-                ledger.correct(session.connection, work.stream.id, work.generation, mended.sums)
+                ledger.correct(session.connection, work.stream.id, work.generation, sums(mended))
         copied.account.add(mended)
         copied.notes.append(f"{len(ids)} documents came twice and were read again")
         self.keyed = unique and session.add_key(work.shape.tables[0], [_key(plan)])
@@ -274,7 +275,6 @@ class Publisher:
         slots = tuple(replace(s, column=places.get(s.column, -1)) for s in field.slots)
         columns.append(Column("entry", "bigint", Role.CONSTANT))
         keys = replace(plan, tables=(TablePlan(tuple(columns), (replace(field, slots=slots),)),))
-        session.drop([QUARANTINED_KEYS])
         session.create(QUARANTINED_KEYS, keys.main, "temporary")
         encoder = slow_encoder(keys)
         entries = quarantine.documents_of(session.connection, work.stream.id, work.generation)

@@ -55,8 +55,11 @@ class Target:
         finally:
             with self._lock:
                 if session.connection.closed or not session.idle:
-                    session.connection.close()
-                    self._all.remove(session)
+                    # What broke one connection may have broken those at rest as well.
+                    for broken in (session, *self._free):
+                        broken.connection.close()
+                        self._all.remove(broken)
+                    self._free.clear()
                 else:
                     self._free.append(session)
 

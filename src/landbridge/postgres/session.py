@@ -8,7 +8,7 @@ Promises  Nothing of its own: each method is one function of `catalog`, `ddl`, `
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from typing import Any
 
 import psycopg
@@ -76,9 +76,9 @@ class PostgresSession:
         """Make the schema unless it is there; a role that may not make schemas may use one."""
         query = "SELECT 1 FROM pg_namespace WHERE nspname = %s"
         if self.connection.execute(query, (schema,)).fetchone() is None:
-            self.connection.execute(
-                sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(schema))
-            )
+            # IF NOT EXISTS does not help against another run that makes it at this moment.
+            with suppress(psycopg.errors.DuplicateSchema, psycopg.errors.UniqueViolation):
+                self.connection.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(schema)))
 
     def create(self, table: TableName, plan: TablePlan, persistence: Persistence) -> None:
         """Make a table for a plan, without key or indexes."""

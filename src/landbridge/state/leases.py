@@ -93,7 +93,7 @@ def acquire(
         ours = other == holder  # left behind when this run lost a connection
         if ended or other.dead_here or ours:
             if not ours:
-                _end_sessions(connection, its_pids, other)
+                _end_sessions(connection, other)
             connection.execute(
                 "DELETE FROM landbridge.lease WHERE stream_id = %s AND holder = %s",
                 (stream_id, Jsonb(row[0])),
@@ -126,12 +126,11 @@ def release(connection: Connection, stream_id: int, holder: Holder) -> None:
     )
 
 
-def _end_sessions(connection: Connection, pids: Sequence[int], holder: Holder) -> None:
-    """End what the holder left connected; the name guards against a reused backend pid."""
+def _end_sessions(connection: Connection, holder: Holder) -> None:
+    """End what the holder left connected, also since it last wrote down its pids."""
     connection.execute(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-        " WHERE pid = ANY(%s) AND application_name = %s",
-        (list(pids), application_name(holder.run)),
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = %s",
+        (application_name(holder.run),),
     )
 
 

@@ -20,6 +20,8 @@ from landbridge.model.stream import IdRange
 
 Connection = psycopg.Connection[Any]
 
+CORRECTION = -1  # the chunk that holds no range
+
 
 @dataclass(frozen=True, slots=True)
 class LedgerSum:
@@ -85,6 +87,16 @@ def count(
             number,
         ),
     )
+
+
+def correct(connection: Connection, stream_id: int, generation: int, sums: LedgerSum) -> None:
+    """Count in what was mended after all chunks, in the transaction that mends it."""
+    connection.execute(
+        "INSERT INTO landbridge.chunk (stream_id, generation, number, done)"
+        " VALUES (%s, %s, %s, true)",
+        (stream_id, generation, CORRECTION),
+    )
+    count(connection, stream_id, generation, CORRECTION, sums)
 
 
 def total(connection: Connection, stream_id: int, generation: int) -> LedgerSum:

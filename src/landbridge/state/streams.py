@@ -14,7 +14,7 @@ from typing import Any
 import psycopg
 from psycopg.types.json import Jsonb
 
-from landbridge.errors import FencedError
+from landbridge.errors import FencedError, RetryableError
 from landbridge.model.settings import Settings
 
 Connection = psycopg.Connection[Any]
@@ -78,9 +78,13 @@ def table_names(connection: Connection, target_schema: str) -> dict[tuple[str, s
 def enter(
     connection: Connection, key: StreamKey, *, source: str, method: str, settings: Settings
 ) -> int:
-    """Return the id of the stream, made if it is new."""
-    row = connection.execute(
-        """
+    """Return the id of the stream, made if it is new.
+
+    Raises:
+        RetryableError: another run has just given the table, or the collection, another partner.
+
+    """
+    query = """
         WITH made AS (
             INSERT INTO landbridge.stream (source, database, collection, target_schema,
                                            target_table, method, load, settings, fingerprint)
@@ -92,21 +96,28 @@ def enter(
         UNION ALL
         SELECT id FROM landbridge.stream
         WHERE target_schema = %(schema)s AND target_table = %(table)s
-        """,
-        {
-            "source": source,
-            "database": key.database,
-            "collection": key.collection,
-            "schema": key.target_schema,
-            "table": key.target_table,
-            "method": method,
-            "load": settings.load,
-            "settings": Jsonb(asdict(settings)),
-            "fingerprint": settings.fingerprint,
-        },
-    ).fetchone()
-    assert row is not None
-    return int(row[0])
+          AND database = %(database)s AND collection = %(collection)s
+        """
+    values = {
+        "source": source,
+        "database": key.database,
+        "collection": key.collection,
+        "schema": key.target_schema,
+        "table": key.target_table,
+        "method": method,
+        "load": settings.load,
+        "settings": Jsonb(asdict(settings)),
+        "fingerprint": settings.fingerprint,
+    }
+    # A row that another run makes at this moment is waited for, but seen by the next query only.
+    for _ in range(2):
+        if row := connection.execute(query, values).fetchone():
+            return int(row[0])
+    raise RetryableError(
+        f"cannot begin to load {key.target_schema}.{key.target_table}",
+        why=f"another run has just begun to load it, or {key.database}.{key.collection}, otherwise",
+        fix="start the same command again",
+    )
 
 
 def raise_epoch(connection: Connection, stream_id: int) -> StreamRecord:
@@ -156,7 +167,8 @@ def lock_for_publish(connection: Connection, stream: StreamRecord) -> None:
     """
     _require(
         connection.execute(
-            "SELECT 1 FROM landbridge.stream WHERE id = %s AND epoch = %s FOR UPDATE",
+            # Rows that refer to it may be made meanwhile: another run that finds it taken.
+            "SELECT 1 FROM landbridge.stream WHERE id = %s AND epoch = %s FOR NO KEY UPDATE",
             (stream.id, stream.epoch),
         ),
         stream,
