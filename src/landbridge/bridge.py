@@ -16,7 +16,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 
 from landbridge import __version__
@@ -33,6 +33,7 @@ from landbridge.errors import (
     StreamsFailedError,
     UnsupportedError,
     UsageError,
+    redact,
 )
 from landbridge.model.report import QuarantineEntry, SyncPlan
 from landbridge.model.settings import Settings
@@ -83,12 +84,28 @@ def _run(target_uri: str, command: str, observer: Observer, jobs: int) -> Iterat
                 migrate.migrate(session.connection)
                 runs.start(session.connection, run_id, command, __version__, socket.gethostname())
             heart.start()
-            yield run
+            try:
+                yield run
+            except BaseException as error:
+                _record_end(run, error)
+                raise
+            finally:
+                ended.set()
+                heart.join()
+                with suppress(Exception), target.session() as session:
+                    leases.release_all(session.connection, run.holder)
     finally:
-        ended.set()
-        if heart.is_alive():
-            heart.join()
         target.close()
+
+
+def _record_end(run: Run, error: BaseException) -> None:
+    """Write how a run ended that returns nothing, where that can be written."""
+    code = "interrupted" if isinstance(error, KeyboardInterrupt) else "failed"
+    report = {"code": code, "message": redact(str(error)) or type(error).__name__}
+    if isinstance(error, LandbridgeError):
+        report = error.to_json()
+    with suppress(Exception), run.target.session() as session:
+        runs.finish(session.connection, run.id, "failed", report)
 
 
 def _renew_leases(run: Run, ended: threading.Event) -> None:

@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from tests.docs.pages import PAGES, ROOT, anchors, links, name_of
 
+PARTS = ("We need", "We chose", "We weighed", "It costs", "We look again when", "Proof")
+
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_every_link_inside_leads_somewhere(page: Path) -> None:
@@ -33,5 +35,5 @@ def test_decisions_have_the_form_of_a_record() -> None:
     for record in records:
         text = record.read_text(encoding="utf-8")
         assert text.startswith(f"# {record.name[:4]}  "), record.name
-        for part in ("We need", "We chose", "We weighed", "It costs", "We look again when", "Proof"):
+        for part in PARTS:
             assert f"**{part}**" in text, f"{record.name}: {part}"

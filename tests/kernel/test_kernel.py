@@ -116,6 +116,14 @@ def test_a_view_of_an_output_outlives_the_next_batch() -> None:
     assert bytes(view) == kept
 
 
+def test_there_is_no_output_of_a_table_that_is_not() -> None:
+    kernel = Kernel(text_plan())
+    kernel.encode(batch_of([text_document(5)]).data, 0, {})
+    for table in (1, 1 << 20, -2):
+        with pytest.raises(IndexError):
+            kernel.output(table)
+
+
 def test_a_large_document_leaves_no_memory_behind() -> None:
     kernel = Kernel(text_plan(Op.JSON, "jsonb"))
     large, small = batch_of([text_document(40 * MIB)]), batch_of([text_document(5)])
@@ -187,6 +195,19 @@ def test_a_plan_that_makes_no_sense_is_refused(slot: Slot) -> None:
     table = TablePlan((Column("a", "text"),), (Field("a", (slot,)),))
     with pytest.raises(ValueError, match=r"at \('a',\)"):
         Kernel(Plan(1, Settings(), (table,)))
+
+
+@pytest.mark.parametrize(
+    ("main", "child"),
+    [(Role.PARENT, Role.VALUE), (Role.ORDINAL, Role.VALUE), (Role.VALUE, Role.SOURCE_DOCUMENT)],
+)
+def test_a_column_in_the_wrong_table_is_refused(main: Role, child: Role) -> None:
+    tables = (
+        TablePlan((Column("a", "text", main),)),
+        TablePlan((Column("a", "text", child),), array_path=("a",)),
+    )
+    with pytest.raises(ValueError, match="no place for"):
+        Kernel(Plan(1, Settings(), tables))
 
 
 def test_a_thousand_fields_are_found_in_any_order() -> None:

@@ -31,11 +31,13 @@ class Loaded:
     def __getitem__(self, collection: str) -> StreamSummary:
         return next(s for s in self.summary.streams if s.collection == collection)
 
-    def counts(self, collection: str) -> dict[str, int]:
-        """What became of documents, without what is zero."""
+    def counts(self, collection: str) -> dict[str, Any]:
+        """What became of documents, without what is zero; and the error, if there is one."""
         tally = self[collection].tally
         names = ("read", "inserted", "updated", "unchanged", "deleted", "quarantined", "discarded")
-        return {name: count for name in names if (count := getattr(tally, name))}
+        counts: dict[str, Any] = {name: n for name in names if (n := getattr(tally, name))}
+        error = self[collection].error
+        return counts | {"error": error} if error else counts
 
     def code(self, collection: str) -> str | None:
         """The error's code, None where all went well."""

@@ -146,7 +146,7 @@ def _same_plain(stored: Any, value: Value) -> bool | None:
 
 
 def _is_number(stored: Any) -> bool:
-    return isinstance(stored, int | Decimal) and not isinstance(stored, bool)
+    return isinstance(stored, Decimal)
 
 
 def _same_tagged(stored: Any, value: Value, escaped: bool) -> bool:
@@ -156,11 +156,13 @@ def _same_tagged(stored: Any, value: Value, escaped: bool) -> bool:
     if value.kind == "double":
         text = stored.get("$numberDouble")
         return stored.keys() == {"$numberDouble"} and same_double(float(text), data)
+    if escaped and "$code" in stored:
+        stored = {**stored, "$code": unescaped(stored["$code"])}
     if value.kind == "codewithscope":
         code, scope = data
         return (
             stored.keys() == {"$code", "$scope"}
-            and (unescaped(stored["$code"]) if escaped else stored["$code"]) == code
+            and stored["$code"] == code
             and _same_object(stored["$scope"], scope, "extended", escaped)
         )
     return stored == _tagged(value)
@@ -203,4 +205,4 @@ def _tagged(value: Value) -> dict[str, Any]:
 
 def json_of(text: str) -> Any:
     """Parse JSON, numbers exactly."""
-    return json.loads(text, parse_float=Decimal)
+    return json.loads(text, parse_float=Decimal, parse_int=Decimal)

@@ -1,4 +1,4 @@
-# cython: language_level=3, boundscheck=False, wraparound=False
+# cython: language_level=3
 """The compiled encoder: the same rows as the pure Python twin, without the GIL.
 
 For       The hot path of every load; `codec.encoder_for` chooses between it and the twin.
@@ -147,7 +147,7 @@ cdef dict _NUMBER_OF_KIND = {kind: number for number, kind in enumerate(Kind)}
 cdef dict _NUMBER_OF_OP = {op: number for number, op in enumerate(Op)}
 cdef dict _NUMBER_OF_ROLE = {role: number for number, role in enumerate(Role)}
 
-# A plan that mixed these up would have the kernel read bytes that are not there.
+# A plan that mixed up kinds or roles would have the kernel read bytes that are not there.
 cdef dict _KINDS_OF_OP = {
     Op.FLOAT8: {Kind.DOUBLE},
     Op.INT8: {Kind.INT, Kind.LONG},
@@ -163,6 +163,9 @@ cdef dict _KINDS_OF_OP = {
     Op.UUID: {Kind.UUID},
     Op.COUNT: {Kind.ARRAY},
 }
+
+cdef set _CHILD_ROLES = {Role.VALUE, Role.ID, Role.PARENT, Role.ORDINAL, Role.REST}
+cdef set _MAIN_ROLES = set(Role) - {Role.PARENT, Role.ORDINAL}
 
 cdef dict _STORAGE = {
     "boolean": ONE_BYTE,
@@ -204,7 +207,7 @@ cdef class Kernel:
     cdef boolean _has_keys
     cdef boolean _busy
 
-    def __init__(self, plan):
+    def __cinit__(self, plan):
         self.plan = plan
         self._outputs = []
         self._fields = []
@@ -213,8 +216,7 @@ cdef class Kernel:
 
     def encode(self, bytes data not None, Py_ssize_t offset, constants):
         """Encode the BSON array at `data[offset:]`; documents that do not fit are flagged."""
-        if self._busy:
-            raise RuntimeError("an encoder serves one thread at a time")
+        self._refuse_company()
         self._busy = True
         try:
             return self._encode(data, offset, constants)
@@ -223,10 +225,12 @@ cdef class Kernel:
 
     def output(self, int table):
         """Return the COPY tuples of one table, made by the last `encode`."""
+        self._refuse_company()
         return memoryview(self._outputs[table])
 
     def take_profile(self):
         """Return what was seen in rows encoded since the last call, and forget it."""
+        self._refuse_company()
         profile = {}
         cdef size_t i
         for i in range(self._native.profile.size()):
@@ -234,6 +238,11 @@ cdef class Kernel:
                 profile[self._fields[i]] = _path_profile(self._native.profile[i])
         self._native.forget_profile()
         return profile
+
+    cdef int _refuse_company(self) except -1:
+        if self._busy:
+            raise RuntimeError("an encoder serves one thread at a time")
+        return 0
 
     cdef object _encode(self, bytes data, Py_ssize_t offset, object constants):
         cdef const uint8_t* start = <const uint8_t*> PyBytes_AS_STRING(data)
@@ -309,8 +318,8 @@ cdef class Kernel:
             table_plan.rest = table.rest
             table_plan.full = table.full
             for i, column in enumerate(table.columns):
-                if index == 0 and column.role in (Role.PARENT, Role.ORDINAL):
-                    raise ValueError(f"column {column.name} belongs in a child table")
+                if column.role not in (_CHILD_ROLES if index else _MAIN_ROLES):
+                    raise ValueError(f"no place for {column.role} in table {index}")
                 if index == 0 and column.role is Role.KEY:
                     self._has_keys = True
                 if index == 0 and column.name == key_column and native.key_column < 0:

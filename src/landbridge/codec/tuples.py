@@ -62,7 +62,7 @@ def _varying(column_type: str, field: bytes) -> int:
     if column_type == "jsonb":
         return _TOASTED_BYTES  # its size on disk isn't that of its text
     if column_type.startswith("numeric"):
-        return 3 + 2 * int.from_bytes(field[:2])
+        return 5 + 2 * int.from_bytes(field[:2])
     return len(field) + 1
 
 

@@ -11,13 +11,19 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from landbridge.engine import layouts, publish
 from landbridge.engine.copying import Constants
 from landbridge.engine.naming import private_stem, private_table
 from landbridge.engine.shape import LivingTable, Shape
 from landbridge.engine.stream import Job, taken
-from landbridge.errors import StopError, TableChangedError, TableTakenError
+from landbridge.errors import (
+    SnapshotTooOldError,
+    StopError,
+    TableChangedError,
+    TableTakenError,
+)
 from landbridge.model.plan import Column, Plan
 from landbridge.model.summary import Progress, StreamSummary
 from landbridge.model.tables import Persistence, Session, TableState
@@ -53,12 +59,14 @@ def load(job: Job, retried: Sequence[int] | None = None) -> StreamSummary:
         job.report(Progress(job.source.collection.stream, "reading"))
         layout = layouts.choose(job.source, job.settings, stream)
         situation = examine(job, session, stream, resumable=layout == "large")
+        snapshot = job.source.snapshots
         try:
-            return _load(job, session, situation, layout, began, retried)
-        except layouts.SnapshotLostError:
-            # The server no longer keeps the history: ranges need none.
+            return _load(job, session, situation, layout, snapshot, began, retried)
+        except SnapshotTooOldError:
+            # The server no longer keeps the history that a point in time needs.
+            layout = "large" if job.source.collection.rangeable else "one cursor"
             situation = examine(job, session, stream, resumable=False)
-            return _load(job, session, situation, "large", began, None)
+            return _load(job, session, situation, layout, False, began, None)
 
 
 def _load(
@@ -66,6 +74,7 @@ def _load(
     session: Session,
     situation: Situation,
     layout: layouts.Layout,
+    snapshot: bool,
     began: float,
     retried: Sequence[int] | None,
 ) -> StreamSummary:
@@ -90,6 +99,7 @@ def _load(
         session=session,
         stream=situation.stream,
         generation=situation.generation,
+        merges=situation.living is not None,
         shape=shape,
         constants=Constants(situation.generation),
         began=began,
@@ -101,7 +111,7 @@ def _load(
                 copied = layouts.copy_tiny(work)
                 return finish.publish(copied, inside_transaction=True)
         case "small" | "one cursor":
-            copied = layouts.copy_small(work, snapshot=layout == "small")
+            copied = layouts.copy_small(work, snapshot=snapshot)
         case "large":
             copied = layouts.copy_ranges(work, resumed=situation.resumed)
     return finish.publish(copied)
@@ -136,7 +146,7 @@ def examine(job: Job, session: Session, stream: StreamRecord, *, resumable: bool
         living, replaced = None, state
     loading = stream.loading if resumable else None
     leftovers = session.private_tables(job.table.schema, private_stem(stream.id))
-    if loading and loading["fingerprint"] == job.settings.fingerprint.hex() and leftovers:
+    if loading and leftovers and _can_go_on(job, living, loading):
         return Situation(
             stream,
             living,
@@ -152,6 +162,16 @@ def examine(job: Job, session: Session, stream: StreamRecord, *, resumable: bool
             quarantine.discard_unpublished(session.connection, stream.id, stream.generation)
     # The epoch is this run's alone: a stale run's tables and entries never bear the number.
     return Situation(stream, living, replaced, plan, stream.epoch)
+
+
+def _can_go_on(job: Job, living: TableState | None, loading: dict[str, Any]) -> bool:
+    """Return whether what is copied already is what this run would have copied."""
+    earlier = loading["settings"]
+    return (
+        same_shape(job.settings, earlier)
+        and all(getattr(job.settings, name) == earlier[name] for name in ("contract", "nul"))
+        and loading["merges"] == (living is not None)
+    )
 
 
 def _refuse_taken(job: Job, state: TableState) -> None:

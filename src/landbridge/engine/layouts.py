@@ -11,14 +11,14 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from itertools import islice
 from typing import Literal
 
 from landbridge.codec import documents_in
 from landbridge.engine.copying import Account, Constants, Copier
 from landbridge.engine.shape import Shape
 from landbridge.engine.stream import Job, stop_if_asked
-from landbridge.errors import SnapshotTooOldError
 from landbridge.model.batch import Batch
 from landbridge.model.settings import Settings
 from landbridge.model.stream import IdRange, Source
@@ -40,12 +40,9 @@ READ_BYTES_A_SECOND_MIN = 30 << 20
 SNAPSHOT_SHARE = 0.5
 SAMPLE_DOCUMENTS = 1000
 SAMPLE_SECONDS = 2.0
+LEARNT_DOCUMENTS = 500
 QUEUED_BYTES_MAX = 12 << 20
 _POLL_SECONDS = 0.02
-
-
-class SnapshotLostError(SnapshotTooOldError):
-    """The snapshot that a read was made under is gone; ranges need none."""
 
 
 @dataclass(slots=True)
@@ -56,6 +53,7 @@ class Work:
     session: Session
     stream: StreamRecord
     generation: int
+    merges: bool  # into a living table; else the private one becomes the table
     shape: Shape
     constants: Constants
     began: float
@@ -150,7 +148,10 @@ def _primed(work: Work, batches: Iterator[Batch]) -> Iterator[Batch]:
     """Let the plan take in the first batch and make the tables; return all batches."""
     first = next(batches, None)
     if first is not None:
-        work.shape.learn([bytes(document) for document in documents_in(first)])
+        documents = list(islice(documents_in(first), LEARNT_DOCUMENTS))
+        # What the first few teach, the others need not explain, which is slow.
+        for number in (1, 10, len(documents)):
+            work.shape.learn(documents[:number])
     work.shape.start(work.session)
     return _rejoined(first, batches)
 
@@ -169,11 +170,10 @@ def copy_small(work: Work, *, snapshot: bool) -> Copied:
     """Read by one cursor and copy over several connections.
 
     Raises:
-        SnapshotLostError: the server gave the snapshot up while it was being read.
+        SnapshotTooOldError: the server gave the snapshot up while it was being read.
 
     """
     job, shape = work.job, work.shape
-    snapshot = snapshot or job.source.snapshots
     counter = _Counter(job)
     with job.target.copy_sessions() as sessions, job.source.read(snapshot=snapshot) as read:
         relay = _Relay()
@@ -199,8 +199,6 @@ def copy_small(work: Work, *, snapshot: bool) -> Copied:
                 if not relay.put(batch):
                     break
                 del batch
-        except SnapshotTooOldError as error:
-            relay.fail(SnapshotLostError(error.what, why=error.why, fix=error.fix))
         except BaseException as error:
             relay.fail(error)
         finally:
@@ -350,7 +348,8 @@ def _save_loading(work: Work, session: Session) -> None:
         work.stream,
         {
             "generation": work.generation,
-            "fingerprint": work.job.settings.fingerprint.hex(),
+            "merges": work.merges,
+            "settings": asdict(work.job.settings),
             "plan": plan_to_json(work.shape.plan),
         },
     )

@@ -211,7 +211,7 @@ class Publisher:
         )
         counts = session.find_differences(merge)
         changed = counts.inserted + counts.updated + counts.deleted + counts.quarantined
-        if changed and self._should_swap(counts, changed):
+        if changed and self._should_swap(counts, changed, public):
             raise _SwapInsteadError(counts)
         if changed:
             replaced = session.apply_differences(merge)
@@ -242,27 +242,33 @@ class Publisher:
             session.fill_key(public[:known], earlier, plan)
             session.move_key(public[0])
 
-    def _should_swap(self, counts: MergeCounts, changed: int) -> bool:
-        assert self.living is not None
-        settings, session = self.work.job.settings, self.work.session
+    def _should_swap(self, counts: MergeCounts, changed: int, public: list[TableName]) -> bool:
+        settings = self.work.job.settings
         if (
             self.layout == "tiny"
             or settings.load != "overwrite"
             or settings.soft_delete
             or counts.refused_deletes
             or counts.quarantined
-            or self.living.dependents
         ):
             return False
         before = counts.updated + counts.unchanged + counts.deleted
-        if changed <= before * SWAP_SHARE:
-            return False
-        plan = self.work.shape.plan
-        own_columns = {column.name for column in plan.main.columns}
-        own_indexes = {wish.columns for wish in wishes_for(plan, self.work.job.source.collection)}
-        own_indexes |= {(_key(plan),)}
-        indexes = {columns for _, columns in session.indexes(self.work.job.table)}
-        return set(self.living.columns) <= own_columns and indexes <= own_indexes
+        return changed > before * SWAP_SHARE and not self._would_lose(public)
+
+    def _would_lose(self, public: list[TableName]) -> bool:
+        """Return whether somebody has put on one of the tables what a new one would lack."""
+        session, plan = self.work.session, self.work.shape.plan
+        wishes = wishes_for(plan, self.work.job.source.collection)
+        own_indexes = {wish.columns for wish in wishes} | {(_key(plan),)}
+        for name, table in zip(public, plan.tables, strict=True):
+            state = session.inspect(name)
+            assert state is not None
+            indexes = {columns for _, columns in session.indexes(name)}
+            foreign = state.columns.keys() - {column.name for column in table.columns}
+            if state.dependents or foreign or indexes - own_indexes:
+                return True
+            own_indexes = {("_parent_id", "_ordinal")}
+        return False
 
     def _stage_quarantined(self, plan: Plan) -> TableName | None:
         """Put the keys of what this load set aside where the merge can find them."""

@@ -9,7 +9,7 @@ Promises  No COPY is open while a table is altered: two that add a column would 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
@@ -77,6 +77,10 @@ class LivingTable:
     def beyond_double(self, table: int, column: Column) -> bool:
         """Return whether the column holds an integer beyond 2^53."""
         return self.holds_beyond_double(table, column)
+
+    def names(self, table: int) -> Collection[str]:
+        """Return the columns of the stream's own table, whoever added them."""
+        return self.state.columns.keys() if self.state is not None and table == 0 else ()
 
 
 class Shape:

@@ -72,6 +72,14 @@ def taken(job: Job, session: Session) -> Iterator[StreamRecord]:
         record = streams.raise_epoch(connection, stream_id)
     try:
         yield record
+    except Exception as error:
+        # A table that is gone, say: the run that has the stream now has cleared it away.
+        fenced = None
+        with suppress(Exception):
+            fenced = streams.fenced(connection, record)
+        if fenced is not None:
+            raise fenced from error
+        raise
     finally:
         # A broken connection can't release; the lease then ends by itself.
         with suppress(Exception):

@@ -22,7 +22,7 @@ from landbridge.mongo.connect import RAW, Connection
 from landbridge.mongo.reply import read_reply
 
 REPLY_BYTES_WANTED = 3_500_000
-BATCH_DOCUMENTS_FIRST = 500  # where the average size of a document isn't known
+BATCH_DOCUMENTS_FIRST = 500  # soon there, so that work can begin; and to know their size by
 BATCH_DOCUMENTS_MAX = 100_000
 KILL_SECONDS_MAX = 1.0  # a server that went away is not waited for
 MAJORITY_DISABLED = 148
@@ -47,6 +47,7 @@ class CursorRead:
             if document_bytes
             else BATCH_DOCUMENTS_FIRST
         )
+        self._documents_asked = 0  # for the reply under way
         self._collection = str(commands[0]["find"]) if commands else ""
         self._session: ClientSession | None = None
         self._cursor_id = 0
@@ -98,7 +99,8 @@ class CursorRead:
                 data = self._next()
 
     def _first(self, command: Command) -> bytes:
-        command = {**command, "batchSize": self._batch_documents}
+        self._documents_asked = min(self._batch_documents, BATCH_DOCUMENTS_FIRST)
+        command = {**command, "batchSize": self._documents_asked}
         with self._connection.translated(self._what):
             try:
                 return self._run(command)
@@ -110,12 +112,13 @@ class CursorRead:
             return self._run({**command, "readConcern": {"level": "local"}})
 
     def _next(self) -> bytes:
+        self._documents_asked = self._batch_documents
         with self._connection.translated(self._what):
             return self._run(
                 {
                     "getMore": Int64(self._cursor_id),
                     "collection": self._collection,
-                    "batchSize": self._batch_documents,
+                    "batchSize": self._documents_asked,
                 }
             )
 
@@ -128,7 +131,7 @@ class CursorRead:
         return bytes(reply.raw)
 
     def _aim(self, reply_bytes: int) -> None:
-        wanted = self._batch_documents * REPLY_BYTES_WANTED // reply_bytes
+        wanted = self._documents_asked * REPLY_BYTES_WANTED // reply_bytes
         # A few small documents say little about the next ones.
         self._batch_documents = _within_bounds(min(wanted, 2 * self._batch_documents))
 

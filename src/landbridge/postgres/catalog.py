@@ -57,6 +57,22 @@ SELECT c.oid, c.relkind IN ('r', 'p'), pg_total_relation_size(c.oid),
           AND d.deptype = 'n'
         UNION SELECT 'grant on column ' || quote_ident(attname) FROM pg_attribute
         WHERE attrelid = c.oid AND attacl IS NOT NULL
+        UNION SELECT 'setting of column ' || quote_ident(attname) FROM pg_attribute
+        WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped
+          AND (atthasdef OR attoptions IS NOT NULL OR coalesce(attstattarget, -1) <> -1
+               OR attnotnull AND NOT EXISTS (
+                  SELECT FROM pg_constraint k WHERE k.conrelid = c.oid AND k.contype = 'p'
+                  AND attnum = ANY(k.conkey)))
+        UNION SELECT 'index ' || i.indexrelid::regclass FROM pg_index i
+        JOIN pg_class x ON x.oid = i.indexrelid JOIN pg_am m ON m.oid = x.relam
+        WHERE i.indrelid = c.oid AND NOT i.indisprimary
+          AND (i.indisunique OR m.amname <> 'btree' OR i.indnatts <> i.indnkeyatts
+               OR i.indoption::text ~ '[1-9]'
+               OR EXISTS (SELECT FROM unnest(i.indclass::oid[]) AS u(opclass)
+                          JOIN pg_opclass o ON o.oid = u.opclass WHERE NOT o.opcdefault))
+        UNION SELECT 'row security' WHERE c.relrowsecurity
+        UNION SELECT 'replica identity' WHERE c.relreplident <> 'd'
+        UNION SELECT 'tablespace' WHERE c.reltablespace <> 0
         UNION SELECT 'setting ' || unnest(c.reloptions)),
   ARRAY(SELECT DISTINCT a.attname::text FROM pg_depend d
         JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = d.refobjsubid
@@ -72,14 +88,18 @@ SELECT c.oid, c.relkind IN ('r', 'p'), pg_total_relation_size(c.oid),
   EXISTS (SELECT FROM aclexplode(c.relacl) x LEFT JOIN pg_roles r ON r.oid = x.grantee
           WHERE x.privilege_type IN ('INSERT', 'UPDATE', 'DELETE', 'TRUNCATE')
             AND x.grantee <> c.relowner AND NOT coalesce(r.rolsuper, false))
-FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE n.nspname = %s AND c.relname = %s
+FROM pg_class c
+WHERE c.oid = %s
 """
 
 
 def inspect(connection: Connection, table: TableName) -> TableState | None:
     """Describe a table, or return None where nothing bears the name."""
-    row = connection.execute(_DESCRIBE, (table.schema, table.name)).fetchone()
+    # Asked first, as planning the whole query takes longer than all else where nothing is there.
+    found = connection.execute("SELECT to_regclass(%s)::oid", (quoted(table),)).fetchone()
+    if found is None or found[0] is None:
+        return None
+    row = connection.execute(_DESCRIBE, found).fetchone()
     if row is None:
         return None
     oid, is_table, size, names, types, key, dependents, used, foreign_writers = row

@@ -126,12 +126,13 @@ def fill_key(
                 "UPDATE {} SET _key = k.key FROM lb_keys k WHERE _key IS NULL AND {} = k.id"
             ).format(identifier(tables[0]), shown)
         )
+        # What child rows hold of their parent's id, after the column became `bytea`.
+        held = "decode(k.id, 'hex')" if old.type == "bytea" else "convert_to(k.id, 'UTF8')"
         for child in tables[1:]:
             connection.execute(
                 sql.SQL(
-                    "UPDATE {} SET _parent_id = k.key FROM lb_keys k"
-                    " WHERE _parent_id = convert_to(k.id, 'UTF8')"
-                ).format(identifier(child))
+                    "UPDATE {} SET _parent_id = k.key FROM lb_keys k WHERE _parent_id = {}"
+                ).format(identifier(child), sql.SQL(held))
             )
 
 

@@ -154,7 +154,8 @@ def _images_differ(merge: MergePlan) -> sql.Composed:
     compared = [c.name for c in merge.plan.main.columns if c.role is not Role.CONSTANT]
 
     def image(alias: str) -> sql.Composed:
-        return sql.SQL("ROW({})").format(
+        # The cast keeps PostgreSQL from comparing column by column, which has no such operator.
+        return sql.SQL("ROW({})::record").format(
             sql.SQL(", ").join(sql.Identifier(alias, name) for name in compared)
         )
 

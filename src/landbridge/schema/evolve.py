@@ -46,6 +46,9 @@ class TableFacts(Protocol):
     def beyond_double(self, table: int, column: Column) -> bool:
         """Return whether the column holds an integer beyond 2^53."""
 
+    def names(self, table: int) -> Collection[str]:
+        """Return the columns that are there, those that somebody else added among them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Growth:
@@ -105,8 +108,9 @@ class _FieldDraft:
 
 
 class _TableDraft:
-    def __init__(self, table: TablePlan) -> None:
+    def __init__(self, table: TablePlan, present: Collection[str] = ()) -> None:
         self.origin = table
+        self.present = present
         self.columns = list(table.columns)
         self.fields = {field.name: _FieldDraft.thawed(field) for field in table.fields}
         self.full = table.full
@@ -117,7 +121,7 @@ class _TableDraft:
 
     @property
     def taken(self) -> set[str]:
-        return {column.name for column in self.columns}
+        return {column.name for column in self.columns}.union(self.present)
 
     def at(self, path: Path) -> list[int]:
         return [i for i, column in enumerate(self.columns) if column.path == path]
@@ -149,7 +153,7 @@ class _TableDraft:
 class _Draft:
     def __init__(self, plan: Plan, naming: Naming, facts: TableFacts) -> None:
         self.plan, self.settings, self.naming, self.facts = plan, plan.settings, naming, facts
-        self.tables = [_TableDraft(table) for table in plan.tables]
+        self.tables = [_TableDraft(t, facts.names(i)) for i, t in enumerate(plan.tables)]
         self.changes: list[SchemaChange] = []
         self.refused: list[Misfit] = []
 

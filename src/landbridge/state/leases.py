@@ -83,13 +83,13 @@ def acquire(
     waited_until = None
     while not try_acquire(connection, stream_id, holder, pids):
         row = connection.execute(
-            "SELECT holder, pids, expires_at, expires_at < now() FROM landbridge.lease"
+            "SELECT holder, expires_at, expires_at < now() FROM landbridge.lease"
             " WHERE stream_id = %s",
             (stream_id,),
         ).fetchone()
         if row is None:
             continue
-        other, its_pids, expires_at, ended = Holder(**row[0]), row[1], row[2], row[3]
+        other, expires_at, ended = Holder(**row[0]), row[1], row[2]
         ours = other == holder  # left behind when this run lost a connection
         if ended or other.dead_here or ours:
             if not ours:
@@ -124,6 +124,11 @@ def release(connection: Connection, stream_id: int, holder: Holder) -> None:
         "DELETE FROM landbridge.lease WHERE stream_id = %s AND holder = %s",
         (stream_id, Jsonb(asdict(holder))),
     )
+
+
+def release_all(connection: Connection, holder: Holder) -> None:
+    """Give free whatever the run still holds."""
+    connection.execute("DELETE FROM landbridge.lease WHERE holder = %s", (Jsonb(asdict(holder)),))
 
 
 def _end_sessions(connection: Connection, holder: Holder) -> None:

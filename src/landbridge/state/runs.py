@@ -153,22 +153,26 @@ def record_columns(
                 )
     connection.execute(
         """
+        WITH r AS (
+            SELECT * FROM jsonb_to_recordset(%(rows)s) AS r(
+                table_name text, path text[], column_name text, type text, family text,
+                kinds jsonb, minimum jsonb, maximum jsonb, by_value bigint, escaped bigint)),
+        gone AS (
+            DELETE FROM landbridge.column_map m WHERE stream_id = %(stream)s AND NOT EXISTS (
+                SELECT FROM r WHERE (r.table_name, r.path, r.column_name)
+                                  = (m.table_name, m.path, m.column_name)))
         INSERT INTO landbridge.column_map AS m (stream_id, table_name, path, column_name, type,
                                                 family, kinds, minimum, maximum, by_value, escaped)
-        SELECT %s, r.table_name, r.path, r.column_name, r.type, r.family, r.kinds, r.minimum,
-               r.maximum, r.by_value, r.escaped
-        FROM jsonb_to_recordset(%s) AS r(table_name text, path text[], column_name text, type text,
-             family text, kinds jsonb, minimum jsonb, maximum jsonb, by_value bigint,
-             escaped bigint)
+        SELECT %(stream)s, r.* FROM r
         ON CONFLICT (stream_id, table_name, path, column_name) DO UPDATE
         SET type = excluded.type, family = excluded.family, kinds = excluded.kinds,
             minimum = excluded.minimum, maximum = excluded.maximum,
             by_value = excluded.by_value, escaped = excluded.escaped
-        WHERE %s AND (m.type, m.family, m.kinds, m.minimum, m.maximum, m.by_value, m.escaped)
+        WHERE (m.type, m.family, m.kinds, m.minimum, m.maximum, m.by_value, m.escaped)
            IS DISTINCT FROM (excluded.type, excluded.family, excluded.kinds, excluded.minimum,
                              excluded.maximum, excluded.by_value, excluded.escaped)
         """,
-        (stream_id, Jsonb(rows), all_read),
+        {"stream": stream_id, "rows": Jsonb(rows)},
     )
 
 

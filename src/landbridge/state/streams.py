@@ -175,13 +175,24 @@ def lock_for_publish(connection: Connection, stream: StreamRecord) -> None:
     )
 
 
+def fenced(connection: Connection, stream: StreamRecord) -> FencedError | None:
+    """Return the error of a run whose stream another one has taken; waits for nobody."""
+    query = "SELECT 1 FROM landbridge.stream WHERE id = %s AND epoch = %s"
+    held = connection.execute(query, (stream.id, stream.epoch)).fetchone()
+    return None if held else _fenced(stream)
+
+
 def _require(cursor: psycopg.Cursor[Any], stream: StreamRecord) -> None:
     if cursor.fetchone() is None:
-        raise FencedError(
-            f"this run no longer holds {stream.key.database}.{stream.key.collection}",
-            why="another run has taken the stream over since",
-            fix="nothing was lost: wait for the other run, or start this command again",
-        )
+        raise _fenced(stream)
+
+
+def _fenced(stream: StreamRecord) -> FencedError:
+    return FencedError(
+        f"this run no longer holds {stream.key.database}.{stream.key.collection}",
+        why="another run has taken the stream over since",
+        fix="nothing was lost: wait for the other run, or start this command again",
+    )
 
 
 def save_loading(
