@@ -12,11 +12,11 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 import psycopg
+from tests.layouts.checks import SCHEMA
 
 from landbridge import bridge
 from landbridge.model.settings import Settings
 from landbridge.model.summary import Progress, Summary
-from tests.layouts.checks import SCHEMA
 
 SECONDS_MAX = 60
 _PROCESSES = multiprocessing.get_context("forkserver")

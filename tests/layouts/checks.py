@@ -112,9 +112,7 @@ def rows_of(postgres: Postgres, table: sql.Identifier = TABLE) -> Iterator[dict[
             }
 
 
-def assert_equal(
-    collection: Documents, postgres: Postgres, table: sql.Identifier = TABLE
-) -> None:
+def assert_equal(collection: Documents, postgres: Postgres, table: sql.Identifier = TABLE) -> None:
     """Compare every document with its row, and the quarantine with what can't be a row."""
     wanted, bad = {}, []
     for found in collection.find():
@@ -156,7 +154,9 @@ def leftovers(postgres: Postgres) -> list[Any]:
     return found
 
 
-def sync(source: str, target: str, settings: Settings | None = None, **options: Any) -> StreamSummary:
+def sync(
+    source: str, target: str, settings: Settings | None = None, **options: Any
+) -> StreamSummary:
     """Run a sync of one collection, which must succeed."""
     summary = bridge.sync(source, target, schema=SCHEMA, settings=settings, **options)
     assert summary.error is None, summary.error
