@@ -40,7 +40,7 @@ class OptionalBuildExt(build_ext):
                     raise
                 warnings.warn(
                     f"{extension.name} was not built ({error}); "
-                    "landbridge works without it, about ten times slower",
+                    "landbridge works without it, many times slower",
                     stacklevel=1,
                 )
             else:

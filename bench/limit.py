@@ -3,7 +3,8 @@
 For       `bench.copying`: what any client could reach, to measure landbridge by.
 Touches   A collection, by reading; the tables of the schema `limit`.
 Promises  The rows are landbridge's own, hash included, encoded before the clock runs. One process
-          reads raw replies and drops them while two others each write half of the rows.
+          reads raw replies and drops them while two others write the rows, each taking the next
+          part when it has sent one, so that neither waits for the other.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.queues import SimpleQueue
+from multiprocessing.sharedctypes import Synchronized
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -44,11 +46,11 @@ _SPAWN = multiprocessing.get_context("spawn")  # none inherits connections or th
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """A collection as encoded rows: a file for each writer, and the plan that they follow."""
+    """A collection as encoded rows in a file, and the plan that they follow."""
 
     collection: str
     plan: Plan
-    files: tuple[Path, ...]
+    file: Path
 
 
 @contextmanager
@@ -59,19 +61,18 @@ def encoded_rows(servers: Servers, collection: str) -> Iterator[Rows]:
     assert record.plan is not None
     plan = plan_from_json(record.plan, Settings())
     encoder = encoder_for(plan)
-    parts: list[list[bytes]] = [[] for _ in range(WRITERS)]
+    parts = []
     with (
         connect(servers.source) as mongo,
         _source(mongo, collection).read(snapshot=True) as read,
     ):
-        for number, batch in enumerate(read):
+        for batch in read:
             encoder.encode(batch.data, batch.offset, {})
-            parts[number % WRITERS].append(bytes(encoder.output(0)))
+            parts.append(bytes(encoder.output(0)))
     with TemporaryDirectory() as folder:
-        files = tuple(Path(folder) / str(number) for number in range(WRITERS))
-        for file, part in zip(files, parts, strict=True):
-            file.write_bytes(pickle.dumps(part))
-        yield Rows(collection, plan, files)
+        file = Path(folder) / "rows"
+        file.write_bytes(pickle.dumps(parts))
+        yield Rows(collection, plan, file)
 
 
 def _source(mongo: Connection, collection: str) -> CollectionSource:
@@ -86,12 +87,11 @@ def measure(servers: Servers, rows: Rows) -> float:
     connection.execute(ddl.create_statement(table, rows.plan.main, "logged"))
     times: SimpleQueue[tuple[float, float]] = _SPAWN.SimpleQueue()
     start = _SPAWN.Barrier(WRITERS + 1)
+    taken = _SPAWN.Value("i", 0)
+    writing = (servers.target, table, rows.plan, rows.file, taken, start, times)
     processes = [
         _SPAWN.Process(target=_read, args=(servers.source, rows.collection, start, times)),
-        *(
-            _SPAWN.Process(target=_write, args=(servers.target, table, rows.plan, f, start, times))
-            for f in rows.files
-        ),
+        *(_SPAWN.Process(target=_write, args=writing) for _ in range(WRITERS)),
     ]
     for process in processes:
         process.start()
@@ -117,6 +117,7 @@ def _write(
     table: TableName,
     plan: Plan,
     file: Path,
+    taken: Synchronized[int],
     start: Barrier,
     times: SimpleQueue[Any],
 ) -> None:
@@ -126,7 +127,12 @@ def _write(
         start.wait()
         began = time.monotonic()
         with copy_into(connection, [table], plan) as sink:
-            for part in parts:
-                sink.write([memoryview(part)])
+            while True:
+                with taken.get_lock():
+                    number = taken.value
+                    taken.value += 1
+                if number >= len(parts):
+                    break
+                sink.write([memoryview(parts[number])])
         connection.commit()
         times.put((began, time.monotonic()))

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from landbridge import __version__
 from landbridge.codec import names
@@ -36,7 +37,7 @@ from landbridge.errors import (
     redact,
 )
 from landbridge.model.report import QuarantineEntry, SyncPlan
-from landbridge.model.settings import Settings
+from landbridge.model.settings import Contract, Nul, Settings
 from landbridge.model.stream import Collection, Source
 from landbridge.model.summary import Observer, Progress, StreamSummary, Summary
 from landbridge.model.tables import Session, TableName
@@ -395,12 +396,17 @@ def retry_quarantine(
     *,
     entries: Sequence[int] = (),
     stream: str | None = None,
+    nul: Nul | None = None,
+    contract: Contract | None = None,
     observer: Observer | None = None,
 ) -> Summary:
-    """Try to turn documents that were set aside into rows, under their stream's settings.
+    """Try to turn documents that were set aside into rows.
 
+    The settings are those of their stream's last load, but for `nul` and `contract` where given.
     Those that fit now are loaded and their entries closed; the others stay, with their reason.
     """
+    chosen: dict[str, Any] = {"nul": nul, "contract": contract}
+    chosen = {name: choice for name, choice in chosen.items() if choice is not None}
     began = time.monotonic()
     done: list[StreamSummary] = []
     with _run(target, "quarantine retry", observer or _silent, 1) as run:
@@ -409,7 +415,7 @@ def retry_quarantine(
         for held in waiting:
             source = _held_source(held)
             table = TableName(held.key.target_schema, held.key.target_table)
-            settings = replace(_settings_of(held), full_refresh=False)
+            settings = replace(_settings_of(held), full_refresh=False, **chosen)
             try:
                 with faults.translated(f"{held.key.collection} could not be retried"):
                     job = _job(run, source, table, settings)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import click
 
@@ -104,3 +104,8 @@ def common_options(command: Decorated) -> Decorated:
         group="Output",
         help="Print one JSON document on standard output; all else goes to standard error.",
     )(debug_option(command))
+
+
+def choice(alias: Any) -> click.Choice[str]:
+    """Return the words that a setting takes."""
+    return click.Choice(get_args(alias))

@@ -14,8 +14,9 @@ from typing import Any
 
 import click
 
-from landbridge.cli.command import Command, Decorated, Group, common_options, option
+from landbridge.cli.command import Command, Decorated, Group, choice, common_options, option
 from landbridge.cli.ends import TARGET_VARIABLE, find_target
+from landbridge.model import settings as choices
 
 LIMIT_DEFAULT = 100
 
@@ -117,15 +118,31 @@ def show(entry: int, target: str | None, as_json: bool) -> None:
 @click.argument("entries", type=int, nargs=-1, metavar="[ENTRY]...")
 @target_option
 @stream_option("Try")
+@option("--nul", type=choice(choices.Nul), help="What to do with NUL in strings this time.")
+@option(
+    "--contract",
+    type=choice(choices.Contract),
+    help="What to do with values that have no column this time.",
+)
 @common_options
-def retry(entries: tuple[int, ...], target: str | None, stream: str | None, as_json: bool) -> int:
+def retry(
+    entries: tuple[int, ...],
+    target: str | None,
+    stream: str | None,
+    nul: choices.Nul | None,
+    contract: choices.Contract | None,
+    as_json: bool,
+) -> int:
     """Load what is set aside, where its table can hold it now.
 
-    Tries the entries with these numbers, or all. One that still does not fit stays where it is.
+    Tries the entries with these numbers, or all, under the settings of their stream's last load
+    but for the ones given here; give later syncs the same. One that still does not fit stays
+    where it is.
 
     \b
     Examples:
-      landbridge quarantine retry 17 18 --to postgresql://localhost/bi
+      landbridge quarantine retry --nul escape --to postgresql://localhost/bi
+      landbridge quarantine retry 17 18 --contract evolve
       landbridge quarantine retry --stream shop.orders
     """
     end = find_target(target)
@@ -136,7 +153,12 @@ def retry(entries: tuple[int, ...], target: str | None, stream: str | None, as_j
 
     with shown_progress() as observer:
         summary = bridge.retry_quarantine(
-            end.uri, entries=entries, stream=stream, observer=observer
+            end.uri,
+            entries=entries,
+            stream=stream,
+            nul=nul,
+            contract=contract,
+            observer=observer,
         )
     if as_json:
         click.echo(json.dumps(summary_document(summary)))

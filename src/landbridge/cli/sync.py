@@ -9,11 +9,11 @@ Promises  Exit 0 when every collection was brought up to date, with or without q
 from __future__ import annotations
 
 import json
-from typing import Any, get_args
+from typing import Any
 
 import click
 
-from landbridge.cli.command import Command, byte_size, common_options, option
+from landbridge.cli.command import Command, byte_size, choice, common_options, option
 from landbridge.cli.ends import SOURCE_VARIABLE, TARGET_VARIABLE, find_source, find_target
 from landbridge.errors import UnsupportedError
 from landbridge.model import settings as choices
@@ -23,11 +23,6 @@ ENDS, WHAT, HOW = "Where from, where to", "What", "How it is loaded"
 SHAPE, CARE, OUTPUT = "Shape of the tables", "Care", "Output"
 COLUMNS_MAX = 1500  # PostgreSQL's 1,600 less what landbridge adds and what variants may need.
 DEFAULTS = Settings()
-
-
-def choice(alias: Any) -> click.Choice[str]:
-    """Return the words that a setting takes."""
-    return click.Choice(get_args(alias))
 
 
 @click.command(cls=Command)

@@ -340,6 +340,8 @@ class _Draft:
             if self._may_change(Misfit(Problem.UNKNOWN, ID, kind, subtype), kind):
                 self._mix_ids(table, kind, subtype)
             return
+        if self.plan.keyed:
+            field.slots.clear()  # a null is an id like any other
         chosen = types.id_type(kind, self.settings)
         if chosen is None and self.plan.keyed:
             self._first_mixed_id(table, field, kind, subtype)
@@ -391,6 +393,9 @@ class _Draft:
             return
         if (kind, subtype) in plain:  # only too long for a key
             field.replace_slot(Slot(Kind.STRING, Op.TEXT, index))
+            return
+        if kind is Kind.NULL:  # a row whose columns of ids are all empty
+            field.replace_slot(Slot(kind, Op.NOTHING))
             return
         column_type, op = types.value_type(kind, self.settings)
         misfit = Misfit(Problem.UNKNOWN, ID, kind, subtype)
