@@ -16,7 +16,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -76,27 +76,33 @@ def _run(target_uri: str, command: str, observer: Observer, jobs: int) -> Iterat
     run_id = str(uuid.uuid4())
     copy_connections = max(1, min(2, os.cpu_count() or 1))
     target = Target(target_uri, leases.application_name(run_id), copy_connections)
-    run = Run(run_id, target, Holder.of_this_process(run_id), observer)
-    ended = threading.Event()
-    heart = threading.Thread(target=_renew_leases, args=(run, ended), daemon=True)
-    try:
+    with closing(target), leases.held_by_this_process(run_id) as holder:
+        run = Run(run_id, target, holder, observer)
         with faults.translated("the state of the run could not be written"):
             with target.session() as session:
                 migrate.migrate(session.connection)
                 runs.start(session.connection, run_id, command, __version__, socket.gethostname())
-            heart.start()
-            try:
-                yield run
-            except BaseException as error:
-                _record_end(run, error)
-                raise
-            finally:
-                ended.set()
-                heart.join()
-                with suppress(Exception), target.session() as session:
-                    leases.release_all(session.connection, run.holder)
+            with _heartbeat(run):
+                try:
+                    yield run
+                except BaseException as error:
+                    _record_end(run, error)
+                    raise
+
+
+@contextmanager
+def _heartbeat(run: Run) -> Iterator[None]:
+    """Keep the leases of a run alive, and give free at its end what is left of them."""
+    ended = threading.Event()
+    heart = threading.Thread(target=_renew_leases, args=(run, ended), daemon=True)
+    heart.start()
+    try:
+        yield
     finally:
-        target.close()
+        ended.set()
+        heart.join()
+        with suppress(Exception), run.target.session() as session:
+            leases.release_all(session.connection, run.holder)
 
 
 def _record_end(run: Run, error: BaseException) -> None:
@@ -214,6 +220,7 @@ def _all_of(
             return [future.result() for future in futures]
         except BaseException:
             run.stopping.set()
+            run.target.cancel()
             for future in futures:
                 future.cancel()
             raise

@@ -49,6 +49,12 @@ class ConnectionLostError(RetryableError):
     code = "connection_lost"
 
 
+class LockedError(RetryableError):
+    """A lock was not to be had in time; nothing was changed."""
+
+    code = "locked"
+
+
 class SnapshotTooOldError(RetryableError):
     """The server no longer keeps the history that a snapshot read needs (MongoDB error 239)."""
 

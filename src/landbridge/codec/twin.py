@@ -201,7 +201,7 @@ class _Attempt:
         path = (*prefix, element.key.decode(errors="replace"))
         if path[-1].encode() != element.key:
             self._misfit(Refused(Problem.UTF8, "the key is not UTF-8"), row.table, path, element)
-        elif row.table.takes_unknown:
+        elif self._takes_unknown(row, element):
             row.rest.append((path, element))
         else:
             self._misfit(Refused(Problem.UNKNOWN), row.table, path, element)
@@ -213,12 +213,17 @@ class _Attempt:
             return
         slot = known.slot_of(element)
         if slot is None or slot.op is Op.REST:
-            if not (row.table.takes_unknown if slot is None else row.table.rest >= 0):
+            if not (self._takes_unknown(row, element) if slot is None else row.table.rest >= 0):
                 self._misfit(Refused(Problem.UNKNOWN), row.table, known.path, element)
                 return
             row.rest.append((known.path, element))
             slot = None
         row.notes.append(_Note(known, element, slot))
+
+    def _takes_unknown(self, row: _Row, element: Element) -> bool:
+        """Whether a value without a slot goes to `_rest`; an id that is the key never does."""
+        own = row.table.index == 0 and element.level == 1 and element.key == ID_KEY
+        return row.table.takes_unknown and not (own and self.shape.plan.keyed)
 
     def _fill(self, row: _Row) -> None:
         for note in row.notes:

@@ -80,7 +80,7 @@ def plan_stream(
         exists=state is not None,
         columns=tuple(
             PlannedColumn(column.name, column.type, describe_path(column.path))
-            for column in after.main.columns
+            for column in after.main.creation_order
         ),
         ddl=tuple(statements),
         notes=tuple(notes),

@@ -34,7 +34,7 @@ def public_table(table: TableName, child: TablePlan, settings: Settings) -> Tabl
     """Return the name that readers know of one of a plan's tables."""
     if not child.array_path:
         return table
-    return TableName(table.schema, names.child_table_name(table.name, child.array_path, settings))
+    return TableName(table.schema, names.child_table_name(table.name, (child.suffix,), settings))
 
 
 def private_stem(stream_id: int, generation: int | None = None) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from landbridge.codec import batch_of, id_document, id_of, slow_encoder
@@ -18,7 +19,12 @@ from landbridge.engine.layouts import Copied, Layout, Work, sums
 from landbridge.engine.naming import public_table
 from landbridge.engine.stream import Job
 from landbridge.engine.wishes import wishes_for
-from landbridge.errors import CountMismatchError, DeleteGuardError, TableTakenError
+from landbridge.errors import (
+    CountMismatchError,
+    DeleteGuardError,
+    LockedError,
+    TableTakenError,
+)
 from landbridge.model.batch import Profile
 from landbridge.model.kinds import Kind
 from landbridge.model.plan import Column, Op, Plan, Role, TablePlan
@@ -68,15 +74,22 @@ class Publisher:
         if plan.key_column is not None and copied.duplicates_possible:
             self._read_duplicates_again(copied, plan)
         self._check_counts(copied)
-        if self.living is not None:
-            self._report("publishing", total)
-            try:
-                with session.transaction():
-                    counts = self._merge(copied, plan)
-                    return self._save(copied, plan, counts)
-            except _SwapInsteadError as swap:
-                return self._publish_new(copied, plan, swap.counts)
-        return self._publish_new(copied, plan, MergeCounts(inserted=copied.account.rows))
+        if self.living is None:
+            return self._publish_new(copied, plan, MergeCounts(inserted=copied.account.rows))
+        self._report("publishing", total)
+        try:
+            return self._publish_merged(copied, plan, may_swap=True)
+        except _SwapInsteadError as swap:
+            counts = swap.counts
+        with suppress(LockedError):
+            return self._publish_new(copied, plan, counts)
+        # Somebody reads the old table for long. A merge takes no lock that readers mind.
+        return self._publish_merged(copied, plan, may_swap=False)
+
+    def _publish_merged(self, copied: Copied, plan: Plan, *, may_swap: bool) -> StreamSummary:
+        with self.work.session.transaction():
+            counts = self._merge(copied, plan, may_swap=may_swap)
+            return self._save(copied, plan, counts)
 
     def _report(self, phase: str, documents: int) -> None:
         collection = self.work.job.source.collection
@@ -140,8 +153,8 @@ class Publisher:
                 session.set_logged(table)
         self._give_key(plan, private)
         copied.notes += self._add_indexes(plan, private[0])
-        for table in private:
-            session.analyze(table)
+        for table, shape in zip(private, plan.tables, strict=True):
+            session.analyze(table, shape)
         self._report("publishing", copied.account.documents)
         with session.transaction():
             streams.lock_for_publish(session.connection, work.stream)
@@ -192,7 +205,7 @@ class Publisher:
 
     # -- a living table ------------------------------------------------------------------------
 
-    def _merge(self, copied: Copied, plan: Plan) -> MergeCounts:
+    def _merge(self, copied: Copied, plan: Plan, *, may_swap: bool) -> MergeCounts:
         work, session, job = self.work, self.work.session, self.work.job
         assert self.living is not None and work.stream.plan is not None
         streams.lock_for_publish(session.connection, work.stream)
@@ -211,15 +224,15 @@ class Publisher:
         )
         counts = session.find_differences(merge)
         changed = counts.inserted + counts.updated + counts.deleted + counts.quarantined
-        if changed and self._should_swap(counts, changed, public):
+        if may_swap and changed and self._should_swap(counts, changed, public):
             raise _SwapInsteadError(counts)
         if changed:
             replaced = session.apply_differences(merge)
             quarantine.mark_replaced(session.connection, replaced)
         copied.notes += self._add_indexes(plan, public[0])
         if changed:
-            for table in public:
-                session.analyze(table)
+            for table, shape in zip(public, plan.tables, strict=True):
+                session.analyze(table, shape)
         session.drop([table for table in work.shape.tables if table.schema])
         return counts
 

@@ -57,6 +57,14 @@ class Role(StrEnum):
     CONSTANT = "constant"  # the same for every row of a batch: `_sdc_*`, `_imported_at`
 
 
+_PLACES = {Role.ID: 0, Role.KEY: 0, Role.PARENT: 0, Role.ORDINAL: 0, Role.VALUE: 1} | {
+    role: 2 + place
+    for place, role in enumerate(
+        (Role.REST, Role.SOURCE_BSON, Role.SOURCE_DOCUMENT, Role.CONSTANT, Role.HASH)
+    )
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     """One column of a table; `type` is as `format_type` prints it."""
@@ -109,6 +117,11 @@ class TablePlan:
     def column_with(self, role: Role) -> int:
         """Return the index of the first column of that role, or -1."""
         return next((i for i, column in enumerate(self.columns) if column.role is role), -1)
+
+    @property
+    def creation_order(self) -> list[Column]:
+        """The columns as a new table has them: identity first, landbridge's own last."""
+        return sorted(self.columns, key=lambda column: _PLACES.get(column.role, 1))
 
     @property
     def rest(self) -> int:

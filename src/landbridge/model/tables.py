@@ -151,7 +151,7 @@ class Session(Protocol):
     def add_indexes(self, table: TableName, wishes: Sequence[IndexWish]) -> list[IndexWish]:
         """Make the indexes that are wished and not there; return those that can't be made."""
 
-    def analyze(self, table: TableName) -> None:
+    def analyze(self, table: TableName, plan: TablePlan) -> None:
         """Refresh the planner's statistics and the row count that monitoring shows."""
 
     def rename(self, table: TableName, name: str) -> None:

@@ -7,9 +7,10 @@ Promises  Every connection is closed with `Target`; errors say which address, ne
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 import psycopg
@@ -20,7 +21,11 @@ from landbridge.postgres import faults
 from landbridge.postgres.session import PostgresSession
 
 CONNECT_SECONDS_MAX = 10
+CANCEL_SECONDS_MAX = 2.0
 SERVER_VERSION_MIN = 15_00_00
+
+_QUOTED = re.compile(r'"[^"]*"')
+_PORTS = re.compile(r"[0-9,]*")
 
 
 class Target:
@@ -75,6 +80,13 @@ class Target:
                 slots += 1
             yield [stack.enter_context(self.session()) for _ in range(slots)]
 
+    def cancel(self) -> None:
+        """Let what the server is doing for this run end with an error."""
+        with self._lock:
+            for session in self._all:
+                with suppress(psycopg.Error):
+                    session.connection.cancel_safe(timeout=CANCEL_SECONDS_MAX)
+
     def close(self) -> None:
         """Close every connection."""
         with self._lock:
@@ -92,10 +104,7 @@ def open_connection(uri: str, application_name: str) -> psycopg.Connection[Any]:
         UnreachableError, AuthenticationError, StopError: the server is not to be had.
 
     """
-    try:
-        parts = conninfo.conninfo_to_dict(uri)
-    except psycopg.Error as error:
-        raise faults.malformed_uri(error) from None
+    parts = _parsed(uri)
     parts.setdefault("connect_timeout", str(CONNECT_SECONDS_MAX))
     parts["application_name"] = application_name
     address = f"{parts.get('host', 'localhost')}:{parts.get('port', '5432')}"
@@ -115,3 +124,18 @@ def open_connection(uri: str, application_name: str) -> psycopg.Connection[Any]:
             fix="upgrade the server, or name another one",
         )
     return connection
+
+
+def _parsed(uri: str) -> dict[str, Any]:
+    try:
+        parts: dict[str, Any] = conninfo.conninfo_to_dict(uri)
+    except psycopg.Error as error:
+        message = str(error).strip()
+        if "@" in uri or "password" in uri:  # libpq may quote a piece of it
+            message = _QUOTED.sub('"…"', message)
+        raise faults.malformed_uri(message) from None
+    # Signs that a password must not hold as they are move it into what follows.
+    misplaced = "@" in f"{parts.get('host')}{parts.get('dbname')}"
+    if misplaced or not _PORTS.fullmatch(str(parts.get("port", ""))):
+        raise faults.malformed_uri("its user, password or port is not written as a URI demands")
+    return parts

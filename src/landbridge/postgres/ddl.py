@@ -16,19 +16,16 @@ import psycopg
 from psycopg import errors as pg
 from psycopg import sql
 
+from landbridge.errors import LockedError
 from landbridge.model.plan import Column, Role, TablePlan
 from landbridge.model.tables import IndexWish, Persistence, TableName
 from landbridge.postgres.catalog import indexed_columns, quoted
-from landbridge.postgres.faults import LockedError
 
 Connection = psycopg.Connection[Any]
 
 LOCK_SECONDS_MAX = 2
 LOCK_TRIES_MAX = 5
 BUILD_MEMORY = "256MB"  # kernel measurements: more gives nothing for tables of this size
-
-_FIRST = (Role.ID, Role.KEY, Role.PARENT, Role.ORDINAL)
-_LAST = (Role.REST, Role.SOURCE_BSON, Role.SOURCE_DOCUMENT, Role.CONSTANT, Role.HASH)
 
 
 def identifier(table: TableName) -> sql.Identifier:
@@ -52,21 +49,14 @@ def _definition(column: Column) -> sql.Composed:
     return sql.SQL("{} {}").format(sql.Identifier(column.name), _type(column))
 
 
-def _place(column: Column) -> int:
-    if column.role in _FIRST:
-        return 0
-    return 2 + _LAST.index(column.role) if column.role in _LAST else 1
-
-
 def create_statement(table: TableName, plan: TablePlan, persistence: Persistence) -> sql.Composed:
     """Return the CREATE TABLE statement for a plan; identity first, landbridge's own last."""
     kind = {"logged": "", "unlogged": "UNLOGGED ", "temporary": "TEMPORARY "}[persistence]
     ending = " ON COMMIT DROP" if persistence == "temporary" else ""
-    columns = sorted(plan.columns, key=_place)
     return sql.SQL("CREATE {kind}TABLE {table} ({columns}){ending}").format(
         kind=sql.SQL(kind),
         table=identifier(table),
-        columns=sql.SQL(", ").join(_definition(column) for column in columns),
+        columns=sql.SQL(", ").join(_definition(column) for column in plan.creation_order),
         ending=sql.SQL(ending),
     )
 
@@ -79,6 +69,22 @@ def add_key_statement(table: TableName, columns: Sequence[str]) -> sql.Composed:
 def index_statement(table: TableName, wish: IndexWish) -> sql.Composed:
     """Return the statement that makes an index."""
     return sql.SQL("CREATE INDEX ON {} ({})").format(identifier(table), names(wish.columns))
+
+
+def analyze_statement(table: TableName, plan: TablePlan) -> sql.Composed:
+    """Return the ANALYZE of the columns that queries compare.
+
+    The others (`jsonb`, bytes, the hash) cost most of the time; since not all are named,
+    autovacuum still counts the table as changed and sees to them in its own time.
+    """
+    compared = [
+        column.name
+        for column in plan.columns
+        if column.type not in ("jsonb", "bytea") and column.role is not Role.HASH
+    ]
+    if not compared:
+        return sql.SQL("ANALYZE {}").format(identifier(table))
+    return sql.SQL("ANALYZE {} ({})").format(identifier(table), names(compared))
 
 
 def alter_statements(table: TableName, before: TablePlan, after: TablePlan) -> list[sql.Composed]:

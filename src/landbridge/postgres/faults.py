@@ -17,19 +17,13 @@ from landbridge.errors import (
     AuthenticationError,
     ConnectionLostError,
     LandbridgeError,
+    LockedError,
     PrivilegeError,
     RetryableError,
     StopError,
     UnreachableError,
     UsageError,
 )
-
-
-class LockedError(RetryableError):
-    """A lock was not to be had in time; nothing was changed."""
-
-    code = "locked"
-
 
 _PASSING = (
     pg.DeadlockDetected,
@@ -96,12 +90,13 @@ def translate_connect(error: psycopg.Error, address: str, role: str) -> Landbrid
     )
 
 
-def malformed_uri(error: Exception) -> UsageError:
+def malformed_uri(why: str) -> UsageError:
     """Return the error for a target URI that can't be read."""
     return UsageError(
         "the target URI cannot be read",
-        why=str(error).strip(),
-        fix="write it as postgresql://user:password@host:5432/database",
+        why=why,
+        fix="write it as postgresql://USER:PASSWORD@host:5432/database, with `:`, `/`, `?`, `#`,"
+        " `@` and `%` percent-encoded in user and password",
     )
 
 

@@ -134,6 +134,8 @@ def fill_key(
                     "UPDATE {} SET _parent_id = k.key FROM lb_keys k WHERE _parent_id = {}"
                 ).format(identifier(child), sql.SQL(held))
             )
+        # Staged and living rows may both be filled in one transaction.
+        connection.execute("DROP TABLE pg_temp.lb_keys")
 
 
 def _batches(rows: psycopg.Cursor[Any]) -> Iterator[list[str]]:

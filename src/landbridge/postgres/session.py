@@ -160,9 +160,9 @@ class PostgresSession:
         """Make the indexes that are wished and not there; return those that can't be made."""
         return ddl.add_indexes(self.connection, table, wishes)
 
-    def analyze(self, table: TableName) -> None:
+    def analyze(self, table: TableName, plan: TablePlan) -> None:
         """Refresh the planner's statistics and the row count that monitoring shows."""
-        self.connection.execute(sql.SQL("ANALYZE {}").format(ddl.identifier(table)))
+        self.connection.execute(ddl.analyze_statement(table, plan))
 
     # -- publishing -------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Protocol
 
 from landbridge.errors import ContractError
@@ -130,13 +131,10 @@ class _TableDraft:
         self.columns.append(column)
         return len(self.columns) - 1
 
-    def has(self, path: Path) -> bool:
-        fields = self.fields
-        for name in path:
-            if name not in fields:
-                return False
-            fields = fields[name].fields
-        return True
+    @cached_property
+    def known(self) -> frozenset[Path]:
+        """The paths that the plan had a field for before this growth."""
+        return frozenset(path for path, _ in self.origin.walk())
 
     def field(self, path: Path, flatten_depth: int) -> _FieldDraft:
         """Return the field at `path`, made with its parents where it is new."""
@@ -171,9 +169,8 @@ class _Draft:
     # -- values ---------------------------------------------------------------------------
 
     def _take_value(self, table: _TableDraft, misfit: Misfit, kind: Kind) -> None:
-        new = not table.has(misfit.path)
         field = table.field(misfit.path, self.settings.flatten_depth)
-        if kind is Kind.OBJECT and field.descend and new:
+        if kind is Kind.OBJECT and field.descend and misfit.path not in table.known:
             return  # its keys become columns; an empty one comes back and gets its own
         present = field.slot(kind, misfit.subtype)
         if misfit.problem is Problem.RANGE:
@@ -209,10 +206,10 @@ class _Draft:
     def _add_column(
         self, table: _TableDraft, misfit: Misfit, kind: Kind, column_type: str, family: str
     ) -> int | None:
-        if self._crowded(table):
-            return None
         others = table.at(misfit.path)
         role = Role.ID if misfit.path == ID and misfit.table == 0 else Role.VALUE
+        if role is not Role.ID and self._crowded(table):
+            return None
         if others:
             label = "json" if family == "json" else family if misfit.subtype else kind.value
             name = self.naming.variant(table.columns[others[0]].name, label, table.taken)
@@ -281,7 +278,8 @@ class _Draft:
     def _add_child(self, table: _TableDraft, field: _FieldDraft, misfit: Misfit) -> None:
         if self._crowded(table):
             return
-        base = self.naming.column(misfit.path, self.settings, ())
+        suffixes = {other.origin.suffix for other in self.tables}
+        suffix = self.naming.column(misfit.path, self.settings, suffixes)
         name = self.naming.column(
             (*misfit.path[:-1], misfit.path[-1] + "_count"), self.settings, table.taken
         )
@@ -296,7 +294,7 @@ class _Draft:
                 Column("_ordinal", types.BIGINT, Role.ORDINAL),
             ),
             array_path=misfit.path,
-            suffix=base,
+            suffix=suffix,
         )
         self.tables.append(_TableDraft(child))
         self._note("table", column, "an array's elements get a table of their own")

@@ -11,7 +11,8 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,8 @@ _POLL_SECONDS = 1.0
 
 Connection = psycopg.Connection[Any]
 
+_under_way: set[str] = set()  # runs of this process
+
 
 @dataclass(frozen=True, slots=True)
 class Holder:
@@ -37,16 +40,25 @@ class Holder:
     started: int  # clock ticks since boot, so that a reused pid is told apart
     run: str
 
-    @classmethod
-    def of_this_process(cls, run: str) -> Holder:
-        """Return the holder that this process is."""
-        pid = os.getpid()
-        return cls(socket.gethostname(), pid, process_start(pid) or 0, run)
-
     @property
     def dead_here(self) -> bool:
-        """Whether this is known to be a process of this host that has ended."""
-        return self.host == socket.gethostname() and process_start(self.pid) != self.started
+        """Whether this is known to be a run of this host that has ended, maybe in a crash."""
+        if self.host != socket.gethostname():
+            return False
+        if self.pid == os.getpid() and self.run not in _under_way:
+            return True
+        return process_start(self.pid) != self.started
+
+
+@contextmanager
+def held_by_this_process(run: str) -> Iterator[Holder]:
+    """Return the holder that this process is for the time of a run."""
+    pid = os.getpid()
+    _under_way.add(run)
+    try:
+        yield Holder(socket.gethostname(), pid, process_start(pid) or 0, run)
+    finally:
+        _under_way.discard(run)
 
 
 def process_start(pid: int) -> int | None:

@@ -180,7 +180,6 @@ class Encoder {
         std::size_t notes_count = 0;
         std::vector<RestElement> rest;
         std::vector<Frame> frames;
-        bool unknown_id = false;
     };
 
     static std::int64_t available(std::size_t size) { return static_cast<std::int64_t>(size); }
@@ -199,7 +198,7 @@ class Encoder {
         begin(row, 0, document, document + span.length, 1, 0);
         if (!walk(row, plan.tables[0].level, document + 4, row.end - 1, 1, at_root)) return false;
         if (plan.keyed) {
-            if (id_field_ ? seen_[id_field_->id] != row.number : !row.unknown_id) return false;
+            if (!id_field_ || seen_[id_field_->id] != row.number) return false;
         }
         given_key_ = keys.empty() ? nullptr : &keys[i];
         if (given_key_ && given_key_->refused) return false;
@@ -253,7 +252,6 @@ class Encoder {
         row.notes_count = 0;
         row.rest.clear();
         row.frames.clear();
-        row.unknown_id = false;
     }
 
     // First pass: note what each element between `at` and `end` becomes.
@@ -289,9 +287,6 @@ class Encoder {
                 continue;
             }
             if (!note_value(row, field, element, value, depth, frame)) return false;
-            if (field == nullptr && depth == 1 && key_end - key == 3 && std::memcmp(key, "_id", 3) == 0) {
-                row.unknown_id = true;
-            }
         }
         return true;
     }
@@ -315,7 +310,10 @@ class Encoder {
             if (slot->op == COUNT && slot->column < 0 && !count_elements(value, depth)) return false;
             return note_once(row, field, slot, value, depth);
         }
-        if (table.rest < 0 || !(slot || table.full)) return false;
+        // An id that is the key never goes to `_rest`.
+        const bool is_key = plan.keyed && row.table == 0 && depth == 1 &&
+                            std::strncmp(reinterpret_cast<const char*>(element + 1), "_id", 4) == 0;
+        if (table.rest < 0 || !(slot || (table.full && !is_key))) return false;
         row.rest.push_back({element, frame});
         return !field || note_once(row, field, nullptr, value, depth);
     }

@@ -1,0 +1,226 @@
+"""Servers that die or drop a connection in mid-run: tried again, or told; then the same command."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import psycopg
+import pytest
+from tests.layouts.checks import (
+    LAYOUTS,
+    NAME,
+    Mongo,
+    Postgres,
+    assert_equal,
+    change,
+    fill,
+    leftovers,
+    settings_for,
+    sync,
+)
+from tests.layouts.conftest import Forced
+
+from landbridge import bridge
+from landbridge.embedded import Mongod, PostgreSQL
+from landbridge.errors import LandbridgeError
+from landbridge.model.summary import Progress
+
+Observer = Callable[[Progress], None]
+
+
+@pytest.fixture(autouse=True)
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Try again soon: a test has no 30 s."""
+    monkeypatch.setattr(bridge, "RETRY_SECONDS", (0.1, 0.1, 0.2, 0.2, 0.2))
+
+
+def once(phase: str, strike: Callable[[], None]) -> Observer:
+    """Return an observer that strikes when a stream comes to a phase for the first time."""
+    struck = threading.Lock()
+
+    def observe(progress: Progress) -> None:
+        begun = phase != "reading" or progress.documents > 0
+        if progress.phase == phase and begun and struck.acquire(blocking=False):
+            strike()
+
+    return observe
+
+
+def assert_crossed(mongo: Mongo, uri: str) -> None:
+    """Compare over a connection that no crash has cut."""
+    with psycopg.connect(uri, autocommit=True) as postgres:
+        assert_equal(mongo[NAME], postgres)
+        assert leftovers(postgres) == []
+
+
+@pytest.mark.parametrize("phase", ["reading", "indexing", "publishing"])
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_cut_connections_are_made_again(
+    layout: str,
+    phase: str,
+    forced: Forced,
+    mongo: Mongo,
+    postgres: Postgres,
+    mongo_uri: str,
+    postgres_uri: str,
+) -> None:
+    forced(layout)
+    fill(mongo[NAME])
+
+    def cut() -> None:
+        postgres.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE starts_with(application_name, 'landbridge ') AND datname = current_database()"
+        )
+
+    sync(mongo_uri, postgres_uri, settings_for(layout), observer=once(phase, cut))
+    assert_equal(mongo[NAME], postgres)
+    change(mongo[NAME])
+    sync(mongo_uri, postgres_uri, settings_for(layout), observer=once(phase, cut))
+    assert_equal(mongo[NAME], postgres)
+    assert leftovers(postgres) == []
+
+
+@pytest.mark.parametrize(
+    ("layout", "phase"),
+    [("tiny", "publishing"), ("small", "reading"), ("small", "publishing"), ("large", "reading"),
+     ("large", "publishing")],
+)  # fmt: skip
+def test_a_crash_of_postgresql_is_survived(
+    layout: str,
+    phase: str,
+    forced: Forced,
+    mongo: Mongo,
+    mongo_uri: str,
+    mortal_postgresql: PostgreSQL,
+    mortal_postgres_uri: str,
+) -> None:
+    forced(layout)
+    fill(mongo[NAME])
+
+    def crash() -> None:
+        mortal_postgresql.kill()
+        mortal_postgresql.start()
+
+    for share in (0.0, 0.06):
+        change(mongo[NAME], share=share) if share else None
+        observer = once(phase, crash)
+        sync(mongo_uri, mortal_postgres_uri, settings_for(layout), observer=observer)
+        assert_crossed(mongo, mortal_postgres_uri)
+
+
+@pytest.mark.parametrize("layout", ["small", "large"])
+def test_a_crash_between_copy_and_publish_never_empties_the_table(
+    layout: str,
+    forced: Forced,
+    mongo: Mongo,
+    mongo_uri: str,
+    mortal_postgresql: PostgreSQL,
+    mortal_postgres_uri: str,
+) -> None:
+    """Staging of a small load is unlogged and empty after the crash; nothing speaks for it."""
+    forced(layout)
+    fill(mongo[NAME])
+    sync(mongo_uri, mortal_postgres_uri, settings_for(layout))
+    change(mongo[NAME])
+    seen: list[tuple[int, int]] = []
+
+    def crash() -> None:
+        mortal_postgresql.kill()
+        mortal_postgresql.start()
+        with psycopg.connect(mortal_postgres_uri, autocommit=True) as postgres:
+            [(staging,)] = postgres.execute(
+                "SELECT relname FROM pg_class WHERE starts_with(relname, '_lb_') AND relkind = 'r'"
+            ).fetchall()
+            for table in ("orders", staging):
+                seen.extend(postgres.execute(f"SELECT count(*) FROM raw.{table}"))  # type: ignore[arg-type]
+
+    sync(mongo_uri, mortal_postgres_uri, settings_for(layout), observer=once("indexing", crash))
+
+    (living,), (staged,) = seen
+    assert living == 2491
+    assert (staged == 0) == (layout == "small")
+    assert_crossed(mongo, mortal_postgres_uri)
+
+
+def test_a_postgresql_that_stays_away_is_told_and_the_same_command_finishes(
+    forced: Forced,
+    mongo: Mongo,
+    mongo_uri: str,
+    mortal_postgresql: PostgreSQL,
+    mortal_postgres_uri: str,
+) -> None:
+    forced("large")
+    fill(mongo[NAME])
+    with pytest.raises(LandbridgeError) as told:
+        summary = bridge.sync(
+            mongo_uri,
+            mortal_postgres_uri,
+            schema="raw",
+            settings=settings_for("large"),
+            observer=once("indexing", mortal_postgresql.kill),
+        )
+        assert summary.error is not None
+        raise LandbridgeError(summary.error["message"], why="", fix="")
+    assert "PostgreSQL" in str(told.value)
+
+    mortal_postgresql.start()
+    sync(mongo_uri, mortal_postgres_uri, settings_for("large"))
+    assert_crossed(mongo, mortal_postgres_uri)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_crash_of_mongod_is_survived(
+    layout: str,
+    forced: Forced,
+    mortal_mongod: Mongod,
+    mortal_mongo: Mongo,
+    mortal_mongo_uri: str,
+    postgres: Postgres,
+    postgres_uri: str,
+) -> None:
+    forced(layout if layout != "tiny" else "small")
+    fill(mortal_mongo[NAME])
+    stop = threading.Event()
+
+    def crash() -> None:
+        mortal_mongod.kill()
+        mortal_mongod.start()
+        stop.set()
+
+    settings = settings_for(layout)
+    sync(mortal_mongo_uri, postgres_uri, settings, observer=once("reading", crash))
+    assert stop.is_set()
+    assert_equal(mortal_mongo[NAME], postgres)
+    assert leftovers(postgres) == []
+
+
+def test_a_mongod_that_stays_away_is_told_and_the_same_command_finishes(
+    forced: Forced,
+    mortal_mongod: Mongod,
+    mortal_mongo: Mongo,
+    mortal_mongo_uri: str,
+    postgres: Postgres,
+    postgres_uri: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    forced("large")
+    monkeypatch.setattr(bridge, "RETRIES_MAX", 1)
+    fill(mortal_mongo[NAME])
+    uri = f"{mortal_mongo_uri}&serverSelectionTimeoutMS=300" if "?" in mortal_mongo_uri else ""
+    summary = bridge.sync(
+        uri,
+        postgres_uri,
+        schema="raw",
+        settings=settings_for("large"),
+        observer=once("reading", mortal_mongod.kill),
+    )
+    assert summary.error is not None
+    assert summary.error["code"] == "connection_lost"
+    assert postgres.execute("SELECT count(*) FROM landbridge.lease").fetchone() == (0,)
+
+    mortal_mongod.start()
+    sync(mortal_mongo_uri, postgres_uri, settings_for("large"))
+    assert_equal(mortal_mongo[NAME], postgres)
+    assert leftovers(postgres) == []
