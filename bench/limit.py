@@ -54,12 +54,12 @@ class Rows:
 
 
 @contextmanager
-def encoded_rows(servers: Servers, collection: str) -> Iterator[Rows]:
+def encoded_rows(servers: Servers, collection: str, settings: Settings) -> Iterator[Rows]:
     """Encode a collection under the plan that its last sync ended with."""
     key = (DATABASE, collection)
     record = streams.known_streams(servers.connection, DATABASE)[key]
     assert record.plan is not None
-    plan = plan_from_json(record.plan, Settings())
+    plan = plan_from_json(record.plan, settings)
     encoder = encoder_for(plan)
     parts = []
     with (

@@ -1,6 +1,6 @@
 """landbridge's copy phase by itself: a process that prints how long it took.
 
-For       `bench.copying`, which compares it with the limit: SOURCE TARGET COLLECTION.
+For       `bench.copying`, which compares it with the limit: SOURCE TARGET COLLECTION DEPTH.
 Touches   What `landbridge.sync` touches.
 Promises  The clock runs from the first `find` to the last commit: learning the first documents
           and making the table are inside, connecting, key, ANALYZE and publishing outside.
@@ -30,7 +30,7 @@ class _Clock:
         self.note(progress.phase)
 
 
-def main(source: str, target: str, collection: str) -> None:
+def main(source: str, target: str, collection: str, flatten_depth: str) -> None:
     """Sync the collection and print the times."""
     clock, read = _Clock(), CollectionSource.read
 
@@ -39,7 +39,13 @@ def main(source: str, target: str, collection: str) -> None:
         return read(self, snapshot=snapshot)
 
     CollectionSource.read = timed_read  # type: ignore[method-assign]
-    summary = landbridge.sync(source, target, select=[collection], observer=clock.observe)
+    summary = landbridge.sync(
+        source,
+        target,
+        select=[collection],
+        settings=landbridge.Settings(flatten_depth=int(flatten_depth)),
+        observer=clock.observe,
+    )
     if summary.error:
         sys.exit(json.dumps(summary.error))
     first = clock.first

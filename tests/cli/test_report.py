@@ -62,7 +62,7 @@ def test_a_summary_shows_all_counts_and_what_to_do_next(capsys: pytest.CaptureFi
     assert "fire extinguishers: 1 value discarded, as --contract asks" in lines
     assert "fire extinguishers: new column column0 text for field field0" in lines
     assert "fire extinguishers: and 2 more changes of its columns, see --json" in lines
-    assert any(line.startswith("6 values equal by value, not by byte") for line in lines)
+    assert any(line.startswith("6 values kept by value, not by byte") for line in lines)
     assert lines[-1] == "next: landbridge quarantine list --to postgresql://ana:***@db/bi"
     assert told.err.splitlines()[0].startswith("error: shop.upstreamtransportations: no answer")
     assert "secret" not in told.out + told.err

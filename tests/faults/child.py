@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any
@@ -107,16 +108,17 @@ def _work(order: Order, results: Connection) -> None:
         if progress.phase == order.die_at_phase:
             os.kill(os.getpid(), signal.SIGKILL)
 
-    summary = bridge.sync(
-        order.source,
-        order.target,
-        schema=SCHEMA,
-        settings=order.settings,
-        jobs=order.jobs,
-        observer=observe,
-    )
-    results.send(exchanges.count)
-    results.send(summary)
+    with suppress(KeyboardInterrupt):
+        summary = bridge.sync(
+            order.source,
+            order.target,
+            schema=SCHEMA,
+            settings=order.settings,
+            jobs=order.jobs,
+            observer=observe,
+        )
+        results.send(exchanges.count)
+        results.send(summary)
 
 
 class _Exchanges:

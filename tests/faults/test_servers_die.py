@@ -20,6 +20,7 @@ from tests.layouts.checks import (
     sync,
 )
 from tests.layouts.conftest import Forced
+from tests.layouts.repeating import RepeatingSource
 
 from landbridge import bridge
 from landbridge.embedded import Mongod, PostgreSQL
@@ -142,6 +143,34 @@ def test_a_crash_between_copy_and_publish_never_empties_the_table(
     assert living == 2491
     assert (staged == 0) == (layout == "small")
     assert_crossed(mongo, mortal_postgres_uri)
+
+
+@pytest.mark.parametrize("phase", ["indexing", "publishing"])
+def test_documents_that_came_twice_stay_mended(
+    phase: str,
+    forced: Forced,
+    mongo: Mongo,
+    postgres: Postgres,
+    mongo_uri: str,
+    postgres_uri: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What was read again is in the ledger, so that the load can be gone on with after it."""
+    forced("large")
+    monkeypatch.setattr(bridge, "CollectionSource", RepeatingSource)
+    mongo[NAME].insert_many({"_id": n, "n": n} for n in range(1200))
+
+    def cut() -> None:
+        postgres.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE starts_with(application_name, 'landbridge ') AND datname = current_database()"
+        )
+
+    done = sync(mongo_uri, postgres_uri, settings_for("large"), observer=once(phase, cut))
+    assert (done.tally.read, done.tally.inserted) == (1200, 1200)
+    held = postgres.execute("SELECT count(*), sum(n), count(DISTINCT _id) FROM raw.orders")
+    assert held.fetchone() == (1200, 719400, 1200)
+    assert leftovers(postgres) == []
 
 
 def test_a_postgresql_that_stays_away_is_told_and_the_same_command_finishes(

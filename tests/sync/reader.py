@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
+from itertools import chain
 from typing import Any, LiteralString
 
 import psycopg
@@ -224,10 +225,9 @@ def match_rows(documents: Iterable[Members], table: Table, shaping: Shaping) -> 
     for document in documents:
         identity = dict(document).get("_id")
         texts = set() if identity is None else forms.plain_texts(identity)
-        candidates = [row for text in texts for row in by_id.get(text, ())]
-        if not candidates:
-            candidates = [row for rows in by_id.values() for row in rows]
-        _take(document, candidates, table, shaping, by_id)
+        likely = [row for text in texts for row in by_id.get(text, ())]
+        others = (row for text in by_id if text not in texts for row in by_id[text])
+        _take(document, chain(likely, others), table, shaping, by_id)
         left -= 1
     if left:
         raise Unequal(f"{left} rows of {table.name} are of no document")
@@ -240,17 +240,17 @@ def _without_fraction(text: str) -> str:
 
 def _take(
     document: Members,
-    candidates: list[dict[str, str | None]],
+    candidates: Iterable[dict[str, str | None]],
     table: Table,
     shaping: Shaping,
     by_id: dict[str, list[dict[str, str | None]]],
 ) -> None:
-    reason = Unequal("there is no row left")
+    reason: Unequal | None = None  # that the likeliest row is not it
     for row in candidates:
         try:
             compare_row(document, row, table, shaping)
         except Unequal as unequal:
-            reason = unequal
+            reason = reason or unequal
         else:
             rows = next(rows for rows in by_id.values() if any(each is row for each in rows))
             rows[:] = [each for each in rows if each is not row]

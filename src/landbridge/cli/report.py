@@ -110,8 +110,8 @@ def remarks(summary: Summary) -> list[str]:
     by_value = sum(stream.tally.by_value for stream in summary.streams)
     if by_value:
         lines.append(
-            f"{count_of(by_value, 'value')} equal by value, not by byte (--json counts them by "
-            "collection): see --raw"
+            f"{count_of(by_value, 'value')} kept by value, not by byte: a null is an absent field, "
+            "jsonb sorts keys (by field in --json)"
         )
     return [printable(redact(line)) for line in lines]
 

@@ -72,6 +72,7 @@ class Publisher:
         work.shape.finish(session)
         plan = work.shape.plan
         if plan.key_column is not None and copied.duplicates_possible:
+            self._forget_repeated(copied)
             self._read_duplicates_again(copied, plan)
         self._check_counts(copied)
         if self.living is None:
@@ -111,6 +112,19 @@ class Publisher:
                 f" {account.rows} rows were counted, and the private table holds {held}",
                 fix="start the same command again; if it happens twice, report it",
             )
+
+    def _forget_repeated(self, copied: Copied) -> None:
+        """Count a document once that came twice and could not become a row."""
+        work, connection = self.work, self.work.session.connection
+        if not copied.account.rejected:
+            return
+        with work.session.transaction():
+            streams.lock_for_chunk(connection, work.stream)
+            removed = quarantine.forget_repeated(connection, work.stream.id, work.generation)
+            mended = Account(documents=-removed, rejected=-removed)
+            if removed and copied.from_ledger:
+                ledger.correct(connection, work.stream.id, work.generation, sums(mended))
+        copied.account.add(mended)
 
     def _read_duplicates_again(self, copied: Copied, plan: Plan) -> None:
         """Mend what a read without a snapshot may bring: one document returned twice."""

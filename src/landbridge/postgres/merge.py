@@ -14,6 +14,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from landbridge.errors import CountMismatchError
 from landbridge.model.plan import Role
 from landbridge.model.tables import MergeCounts, MergePlan, TableName
 from landbridge.postgres.ddl import identifier, names, with_lock_retries
@@ -167,7 +168,7 @@ def _apply_keyed(connection: Connection, merge: MergePlan) -> None:
     staging, living = identifier(merge.staging[0]), identifier(merge.living[0])
     columns = [column.name for column in merge.plan.main.columns]
     if merge.load == "append":
-        connection.execute(
+        added = connection.execute(
             sql.SQL(
                 "INSERT INTO {living} ({columns}) SELECT {staged} FROM {staging} s"
                 " JOIN {diff} d ON s.{key} = d.key WHERE d.what IN ('i', 'u')"
@@ -180,6 +181,7 @@ def _apply_keyed(connection: Connection, merge: MergePlan) -> None:
                 key=key,
             )
         )
+        _require_written(connection, merge, added.rowcount)
         return
     _replace_children(connection, merge)
     gone = sql.SQL(
@@ -195,7 +197,7 @@ def _apply_keyed(connection: Connection, merge: MergePlan) -> None:
     removed = [_QUARANTINED] if merge.soft_delete else [_DELETE, _QUARANTINED]
     connection.execute(gone.format(living=living, diff=_DIFF, key=key, w=sql.Literal(removed)))
     assigned = [name for name in columns if name != merge.plan.key_column]
-    connection.execute(
+    changed = connection.execute(
         sql.SQL(
             "UPDATE {living} t SET {assignments} FROM {staging} s, {diff} d"
             " WHERE s.{key} = d.key AND t.{key} = d.key AND d.what = 'u'"
@@ -210,7 +212,7 @@ def _apply_keyed(connection: Connection, merge: MergePlan) -> None:
             key=key,
         )
     )
-    connection.execute(
+    added = connection.execute(
         sql.SQL(
             "INSERT INTO {living} ({columns}) SELECT {staged} FROM {staging} s"
             " JOIN {diff} d ON s.{key} = d.key WHERE d.what = 'i'"
@@ -223,7 +225,21 @@ def _apply_keyed(connection: Connection, merge: MergePlan) -> None:
             key=key,
         )
     )
+    _require_written(connection, merge, changed.rowcount + added.rowcount)
     _add_children(connection, merge)
+
+
+def _require_written(connection: Connection, merge: MergePlan, rows: int) -> None:
+    """See that every difference found was written: one without a key would not be."""
+    found = connection.execute(
+        sql.SQL("SELECT count(*) FROM {} WHERE what IN ('i', 'u')").format(_DIFF)
+    ).fetchone()
+    if found is None or found[0] != rows:
+        raise CountMismatchError(
+            f"{merge.living[0]} was not changed",
+            why=f"{found and found[0]} rows differ, and {rows} were written",
+            fix="start the same command again; if it happens twice, report it",
+        )
 
 
 def _replace_children(connection: Connection, merge: MergePlan) -> None:

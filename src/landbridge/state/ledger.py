@@ -20,8 +20,6 @@ from landbridge.model.stream import IdRange
 
 Connection = psycopg.Connection[Any]
 
-CORRECTION = -1  # the chunk that holds no range
-
 
 @dataclass(frozen=True, slots=True)
 class LedgerSum:
@@ -91,12 +89,15 @@ def count(
 
 def correct(connection: Connection, stream_id: int, generation: int, sums: LedgerSum) -> None:
     """Count in what was mended after all chunks, in the transaction that mends it."""
-    connection.execute(
+    row = connection.execute(
         "INSERT INTO landbridge.chunk (stream_id, generation, number, done)"
-        " VALUES (%s, %s, %s, true)",
-        (stream_id, generation, CORRECTION),
-    )
-    count(connection, stream_id, generation, CORRECTION, sums)
+        " SELECT %(stream)s, %(generation)s, least(min(number), 0) - 1, true"
+        " FROM landbridge.chunk WHERE stream_id = %(stream)s AND generation = %(generation)s"
+        " RETURNING number",
+        {"stream": stream_id, "generation": generation},
+    ).fetchone()
+    assert row is not None
+    count(connection, stream_id, generation, row[0], sums)
 
 
 def total(connection: Connection, stream_id: int, generation: int) -> LedgerSum:

@@ -85,6 +85,17 @@ def discard_unpublished(connection: Connection, stream_id: int, published: int) 
     )
 
 
+def forget_repeated(connection: Connection, stream_id: int, generation: int) -> int:
+    """Keep the last of several entries that one load made for one document; count the others."""
+    return connection.execute(
+        "DELETE FROM landbridge.quarantine q USING landbridge.quarantine last"
+        " WHERE q.stream_id = %(stream)s AND q.generation = %(generation)s"
+        " AND last.stream_id = q.stream_id AND last.generation = q.generation"
+        " AND last.document_id = q.document_id AND last.id > q.id",
+        {"stream": stream_id, "generation": generation},
+    ).rowcount
+
+
 def supersede(connection: Connection, stream_id: int, generation: int) -> None:
     """Let a full read have the last word: older entries end, unchanged ones keep their id."""
     connection.execute(
