@@ -267,11 +267,18 @@ def _load_stream(
     return summary
 
 
-def _job(run: Run, source: Source, table: TableName, settings: Settings) -> Job:
+def _job(
+    run: Run,
+    source: Source,
+    table: TableName,
+    neighbours: Collection[str],
+    settings: Settings,
+) -> Job:
     return Job(
         source=source,
         target=run.target,
         table=table,
+        neighbours=neighbours,
         settings=settings,
         run=run.id,
         holder=run.holder,
@@ -346,6 +353,7 @@ def plan_sync(
                             CollectionSource(mongo, described),
                             session,
                             TableName(schema, name),
+                            taken,
                             settings,
                             record,
                         )

@@ -25,7 +25,7 @@ from landbridge.model.settings import Settings
 from .child import Child, Order, run
 
 SEED = int(os.environ.get("LANDBRIDGE_TEST_SEED", "0")) or random.SystemRandom().randrange(10**6)
-POINTS = int(os.environ.get("LANDBRIDGE_TEST_KILLS", "4"))  # of each kind, layout and load
+POINTS = int(os.environ.get("LANDBRIDGE_TEST_KILLS", "3"))  # of each kind, layout and load
 SHARES = {"later": 0.06, "swap": 0.3}  # of the rows that change
 
 
@@ -92,6 +92,10 @@ def test_killed_between_any_two_words_to_postgresql(crossing: Crossing) -> None:
         print(f"killed at exchange {point} of {exchanges}, answered: {answered}")
         crossing.prepare()
         run(crossing.order(die_at_exchange=point, answered=answered))
+        if crossing.chance.random() < 0.3:
+            again = crossing.chance.randint(1, exchanges)
+            print(f"and the next run at exchange {again}")
+            run(crossing.order(die_at_exchange=again))
         crossing.finish()
 
 

@@ -273,8 +273,11 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ddl, "LOCK_SECONDS_MAX", 0.1)
 
 
-@pytest.mark.parametrize("change", ["merge", "new column", "swap"])
-@pytest.mark.parametrize("mode", ["ACCESS SHARE", "ROW EXCLUSIVE", "ACCESS EXCLUSIVE"])
+@pytest.mark.parametrize(
+    ("mode", "change"),
+    [("ACCESS SHARE", "new column"), ("ACCESS SHARE", "swap"), ("ROW EXCLUSIVE", "merge"),
+     ("ACCESS EXCLUSIVE", "merge")],
+)  # fmt: skip
 @pytest.mark.usefixtures("hasty")
 def test_a_lock_of_another_session_is_waited_for_in_short_tries(
     mode: str,

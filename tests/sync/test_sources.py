@@ -121,3 +121,26 @@ def test_two_collections_that_clean_to_one_name_get_two_tables(
     again = {s.collection: s.table for s in sync().summary.streams}
     assert tables.items() <= again.items()
     check("oRDERS", again["oRDERS"])
+
+
+def test_a_child_table_and_a_collection_of_its_name_stay_apart(
+    mongo: Mongo, sync: Sync, check: Check
+) -> None:
+    mongo["t"].insert_many({"_id": n, "a": [n, n]} for n in range(3))
+    mongo["t_a"].insert_many({"_id": n, "own": n} for n in range(4))
+    mongo["u"].insert_one({"_id": 1})
+    for _ in range(2):
+        done = sync(arrays="table")
+        for name in ("t", "t_a", "u"):
+            assert done.code(name) is None, done[name].error
+            check(name, done[name].table)
+    mongo["u"].update_one({"_id": 1}, {"$set": {"b": ["x"]}})
+    mongo["u_b"].insert_one({"_id": 1})
+    mongo["w_c"].insert_one({"_id": 1})
+    sync(arrays="table")
+    mongo["w"].insert_one({"_id": 1, "c": ["x"]})
+    for settings in ({}, {"take_over": True}):
+        done = sync(arrays="table", **settings)
+        for name in ("t", "t_a", "u", "u_b", "w", "w_c"):
+            assert done.code(name) is None, done[name].error
+            check(name, done[name].table)

@@ -7,6 +7,8 @@ Promises  Nothing is made or changed. What comes from a sample says so.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from landbridge.engine import layouts
 from landbridge.engine.naming import PathNaming, public_table
 from landbridge.engine.shape import LivingTable, Shape
@@ -28,6 +30,7 @@ def plan_stream(
     source: Source,
     session: Session,
     table: TableName,
+    neighbours: Collection[str],
     settings: Settings,
     known: KnownStream | None,
 ) -> StreamPlan:
@@ -48,15 +51,17 @@ def plan_stream(
             "a table of this name exists that landbridge did not make: it is replaced with"
             " --take-over, and left alone without it"
         )
+    naming = PathNaming(table, neighbours)
     shape = Shape(
         plan,
         LivingTable(None, settings.rewrite_limit_bytes, lambda table, column: False),
+        naming,
         lambda number: table,
         lambda session, name, child: None,
     )
     sample = source.sample(SAMPLE_DOCUMENTS, SAMPLE_SECONDS)
     shape.learn(sample)
-    after = finish_plan(shape.plan, PathNaming())
+    after = finish_plan(shape.plan, naming)
     notes.append(f"columns come from a sample of {len(sample)} documents; the load looks at all")
     wishes = wishes_for(after, collection)
     statements: list[str] = []

@@ -15,7 +15,7 @@ from typing import Any
 
 from landbridge.engine import layouts, publish
 from landbridge.engine.copying import Constants
-from landbridge.engine.naming import private_stem, private_table
+from landbridge.engine.naming import PathNaming, private_stem, private_table
 from landbridge.engine.shape import LivingTable, Shape
 from landbridge.engine.stream import Job, taken
 from landbridge.errors import (
@@ -91,6 +91,7 @@ def _load(
     shape = Shape(
         situation.plan,
         LivingTable(situation.living, job.settings.rewrite_limit_bytes, beyond_double),
+        PathNaming(job.table, job.neighbours),
         lambda number: private_table(schema, situation.stream.id, situation.generation, number),
         lambda session, name, table: session.create(name, table, persistence),
     )

@@ -19,7 +19,11 @@ PRIVATE_PREFIX = "_lb_"
 
 
 class PathNaming:
-    """The naming that `schema` is handed."""
+    """The naming that `schema` is handed, for one table among its neighbours."""
+
+    def __init__(self, table: TableName, neighbours: Collection[str]) -> None:
+        self._table = table
+        self._neighbours = neighbours
 
     def column(self, path: Path, settings: Settings, taken: Collection[str]) -> str:
         """Return a name for the column of a path."""
@@ -28,6 +32,12 @@ class PathNaming:
     def variant(self, name: str, kind: str, taken: Collection[str]) -> str:
         """Return a name for a column of another kind."""
         return names.variant_name(name, kind, taken)
+
+    def suffix(self, path: Path, settings: Settings, taken: Collection[str]) -> str:
+        """Return the end of the name of a child table, which is not that of a neighbour."""
+        stem = f"{self._table.name}{settings.separator}"
+        theirs = (name.removeprefix(stem) for name in self._neighbours if name.startswith(stem))
+        return names.column_name(path, settings, {*taken, *theirs})
 
 
 def public_table(table: TableName, child: TablePlan, settings: Settings) -> TableName:

@@ -90,12 +90,14 @@ class Shape:
         self,
         plan: Plan,
         facts: LivingTable,
+        naming: PathNaming,
         name_of: Callable[[int], TableName],
         create: Callable[[Session, TableName, TablePlan], None],
     ) -> None:
         self.plan = plan
         self.changes: list[SchemaChange] = []
         self._facts = facts
+        self._naming = naming
         self._name_of = name_of
         self._create = create
         self.remember: Callable[[Session], None] = lambda session: None
@@ -186,7 +188,7 @@ class Shape:
 
     def _grow_plan(self, misfits: Sequence[Misfit]) -> None:
         distinct = list(dict.fromkeys(map(_without_detail, misfits)))
-        growth = grow(self.plan, distinct, PathNaming(), self._facts)
+        growth = grow(self.plan, distinct, self._naming, self._facts)
         self.plan = growth.plan
         self.changes += growth.changes
         self._refused.update(growth.refused)
@@ -223,7 +225,7 @@ class Shape:
     def finish(self, session: Session) -> None:
         """Round the plan off when everything was read."""
         with self._alone():
-            self.plan = finish_plan(self.plan, PathNaming())
+            self.plan = finish_plan(self.plan, self._naming)
             self._follow(session)
 
     def _follow(self, session: Session) -> None:

@@ -7,7 +7,7 @@ Promises  What `taken` yields is held alone; the lease is given back however the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
@@ -28,6 +28,7 @@ class Job:
     source: Source
     target: Target
     table: TableName
+    neighbours: Collection[str]  # names of tables of other streams in the same schema
     settings: Settings
     run: str
     holder: Holder

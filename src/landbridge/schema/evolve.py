@@ -33,6 +33,9 @@ class Naming(Protocol):
     def variant(self, name: str, kind: str, taken: Collection[str]) -> str:
         """Return a name for the column of the values of another kind at the path of `name`."""
 
+    def suffix(self, path: Path, settings: Settings, taken: Collection[str]) -> str:
+        """Return the end of the name of the table for the array at a path, not in `taken`."""
+
 
 class TableFacts(Protocol):
     """What the table being loaded allows, and what it already holds."""
@@ -279,7 +282,7 @@ class _Draft:
         if self._crowded(table):
             return
         suffixes = {other.origin.suffix for other in self.tables}
-        suffix = self.naming.column(misfit.path, self.settings, suffixes)
+        suffix = self.naming.suffix(misfit.path, self.settings, suffixes)
         name = self.naming.column(
             (*misfit.path[:-1], misfit.path[-1] + "_count"), self.settings, table.taken
         )
