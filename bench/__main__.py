@@ -31,9 +31,7 @@ PARTS: dict[str, Part] = {
     "command": lambda servers, documents, chosen: command.measure(
         servers, documents, chosen.repetitions
     ),
-    "again": lambda servers, documents, chosen: again.measure(
-        servers, documents, chosen.repetitions
-    ),
+    "again": lambda servers, documents, chosen: again.measure(servers, documents),
     "kernel": lambda servers, documents, chosen: kernel.measure(chosen.repetitions),
     "many": lambda servers, documents, chosen: many.measure(
         servers, chosen.collections, chosen.repetitions
@@ -41,6 +39,7 @@ PARTS: dict[str, Part] = {
     "memory": lambda servers, documents, chosen: memory.measure(servers, documents),
     "help": lambda servers, documents, chosen: startup.measure(),
 }
+DESCRIPTION = "Measure landbridge against the limit of this machine, on servers of its own."
 NEEDS_DOCUMENTS = {"copy", "command", "again", "memory"}
 
 
@@ -73,7 +72,7 @@ def main() -> None:
 
 
 def _parsed() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__.split(":")[0])
+    parser = argparse.ArgumentParser(prog="python -m bench", description=DESCRIPTION)
     parser.add_argument("parts", nargs="*", choices=[*PARTS, []], metavar="PART")
     parser.epilog = f"parts: {', '.join(PARTS)} (all, where none is named)"
     parser.add_argument("--narrow", type=int, default=1_000_000, help="documents of that shape")

@@ -16,6 +16,7 @@ from bench.shapes import take
 SHAPE = "emissions"
 TINY_DOCUMENTS = 20_000  # less than 16 MB of this shape: another layout
 CHANGED_EVERY = 100
+REPETITIONS = 3
 WAL_AIM = "< 2 MiB"
 _VERSIONS = """
     SELECT coalesce(sum(n_tup_ins + n_tup_upd + n_tup_del), 0)::bigint
@@ -23,25 +24,25 @@ _VERSIONS = """
 """
 
 
-def measure(servers: Servers, documents: dict[str, int], repetitions: int) -> list[Figure]:
+def measure(servers: Servers, documents: dict[str, int]) -> list[Figure]:
     """Measure a tiny and a small collection."""
     figures = []
     for size, count in (("tiny", TINY_DOCUMENTS), ("small", documents[SHAPE])):
         name = f"{SHAPE}_{size}"
         take(servers.database, SHAPE, name, min(count, documents[SHAPE]))
         servers.forget()
-        figures += _measure_size(servers, name, min(count, documents[SHAPE]), repetitions)
+        figures += _measure_size(servers, name, min(count, documents[SHAPE]))
         servers.database[name].drop()
     servers.forget()
     return figures
 
 
-def _measure_size(servers: Servers, name: str, documents: int, repetitions: int) -> list[Figure]:
+def _measure_size(servers: Servers, name: str, documents: int) -> list[Figure]:
     _sync(servers, name)
     figures = []
     for what in ("no change", "1 % changed", "no change after that"):
         seconds, wal, versions = [], [], []
-        for number in range(repetitions):
+        for number in range(REPETITIONS):
             if what == "1 % changed":
                 _change(servers, name, number)
             run_seconds, wal_bytes, written = _sync(servers, name)

@@ -13,6 +13,7 @@ from bench.figures import Figure, of_several
 from bench.shapes import SHAPES, encoded
 from landbridge import codec
 from landbridge.codec.twin import Twin
+from landbridge.engine.naming import PathNaming
 from landbridge.engine.shape import LivingTable, Shape
 from landbridge.model.batch import Encoder
 from landbridge.model.plan import Plan
@@ -55,11 +56,13 @@ def _measure_shape(shape: str, repetitions: int) -> list[Figure]:
 
 
 def _plan_for(documents: list[bytes]) -> Plan:
+    table = TableName("", "bench")
     shape = Shape(
         start_plan(Settings(), keyed=True),
-        LivingTable(None, 0, lambda table, column: False),
-        lambda number: TableName("", str(number)),
-        lambda session, name, table: None,
+        LivingTable(None, 0, lambda number, column: False),
+        PathNaming(table, ()),
+        lambda number: table,
+        lambda session, name, plan: None,
     )
     shape.learn(documents)
     return shape.plan

@@ -14,7 +14,7 @@ import socket
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -163,11 +163,11 @@ def sync(
         chosen = selection.select(catalog.collections(mongo), select, exclude)
         with _run(target, "sync", observer or _silent, jobs) as run:
             schema = schema or names.table_name(mongo.database, settings)
-            tables = _tables(run.target, chosen, schema, settings)
+            tables, taken = _tables(run.target, chosen, schema, settings)
 
             def load(collection: Collection) -> StreamSummary:
                 table = TableName(schema, tables[collection.name])
-                return _load_stream(run, mongo, collection, table, settings)
+                return _load_stream(run, mongo, collection, table, taken, settings)
 
             done = _all_of(load, chosen, jobs, run)
             error = _error_of(done)
@@ -192,20 +192,31 @@ def _refuse(method: str, settings: Settings) -> None:
 
 def _tables(
     target: Target, collections: Sequence[Collection], schema: str, settings: Settings
-) -> dict[str, str]:
-    """Return each collection's table; a name once given stays, two never share one."""
+) -> tuple[dict[str, str], set[str]]:
+    """Return each collection's table in a schema, made where needed, and all names taken."""
     with target.session() as session, faults.translated(f"cannot use the schema {schema}"):
         session.create_schema(schema)
         known = streams.table_names(session.connection, schema)
-    taken = set(known.values())
+        children = streams.child_tables(session.connection, schema)
+    return _named(collections, known, children, settings)
+
+
+def _named(
+    collections: Sequence[Collection],
+    known: Mapping[tuple[str, str], str],
+    children: set[str],
+    settings: Settings,
+) -> tuple[dict[str, str], set[str]]:
+    """Name each collection's table; a name once given stays, two never share one."""
     tables: dict[str, str] = {}
+    taken = {*known.values(), *children}
     for collection in collections:
         name = known.get((collection.database, collection.name))
         if name is None:
             name = names.table_name(collection.name, settings, taken)
             taken.add(name)
         tables[collection.name] = name
-    return tables
+    return tables, taken - children
 
 
 def _all_of(
@@ -227,7 +238,12 @@ def _all_of(
 
 
 def _load_stream(
-    run: Run, mongo: Connection, collection: Collection, table: TableName, settings: Settings
+    run: Run,
+    mongo: Connection,
+    collection: Collection,
+    table: TableName,
+    neighbours: set[str],
+    settings: Settings,
 ) -> StreamSummary:
     """Load one stream, again after a passing fault; a failure becomes part of the summary."""
     began = time.monotonic()
@@ -239,7 +255,7 @@ def _load_stream(
                 if AUTO in settings.indexes:
                     described = catalog.with_indexes(mongo, described)
                 source = CollectionSource(mongo, described)
-                summary = full.load(_job(run, source, table, settings))
+                summary = full.load(_job(run, source, table, neighbours, settings))
                 run.observer(Progress(collection.stream, "done", summary.tally.read))
                 return summary
         except RetryableError as error:
@@ -271,7 +287,7 @@ def _job(
     run: Run,
     source: Source,
     table: TableName,
-    neighbours: Collection[str],
+    neighbours: set[str],
     settings: Settings,
 ) -> Job:
     return Job(
@@ -335,27 +351,25 @@ def plan_sync(
         try:
             with faults.translated("the plan could not be made"), database.session() as session:
                 known: dict[tuple[str, str], streams.KnownStream] = {}
+                children: set[str] = set()
                 if migrate.is_installed(session.connection):
                     known = streams.known_streams(session.connection, schema)
-                taken = {record.table for record in known.values()}
+                    children = streams.child_tables(session.connection, schema)
+                given = {stream: record.table for stream, record in known.items()}
+                tables, taken = _named(chosen, given, children, settings)
                 plans = []
                 for collection in chosen:
                     described = catalog.with_sizes(mongo, collection)
                     if AUTO in settings.indexes:
                         described = catalog.with_indexes(mongo, described)
-                    record = known.get((described.database, described.name))
-                    name = record.table if record else None
-                    if name is None:
-                        name = names.table_name(described.name, settings, taken)
-                        taken.add(name)
                     plans.append(
                         dry_run.plan_stream(
                             CollectionSource(mongo, described),
                             session,
-                            TableName(schema, name),
+                            TableName(schema, tables[described.name]),
                             taken,
                             settings,
-                            record,
+                            known.get((described.database, described.name)),
                         )
                     )
         finally:
@@ -433,7 +447,9 @@ def retry_quarantine(
             settings = replace(_settings_of(held), full_refresh=False, **chosen)
             try:
                 with faults.translated(f"{held.key.collection} could not be retried"):
-                    job = _job(run, source, table, settings)
+                    with run.target.session() as session:
+                        taken = streams.table_names(session.connection, table.schema).values()
+                    job = _job(run, source, table, set(taken), settings)
                     done.append(full.load(job, [number for number, _ in held.documents]))
             except LandbridgeError as failure:
                 done.append(

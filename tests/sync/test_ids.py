@@ -144,3 +144,15 @@ def test_escaped_ids_stay_apart(
     mongo["t"].insert_one({"_id": 5})
     assert sync(nul="escape").counts("t") == {"read": 6, "inserted": 1, "unchanged": 5}
     check("t", nul="escape")
+
+
+def test_ids_of_another_kind_have_a_place_in_a_table_that_is_full(
+    mongo: Mongo, postgres: psycopg.Connection, sync: Sync, check: Check
+) -> None:
+    mongo["t"].insert_many({"_id": n, "a": n, "b": n, "c": n, "d": n} for n in range(3))
+    sync(columns_max=4)
+    check("t")
+    mongo["t"].insert_many({"_id": each, "a": 1, "e": 1} for each in ("text", {"x": 1}, None))
+    assert sync(columns_max=4).counts("t") == {"read": 6, "inserted": 3, "unchanged": 3}
+    assert key_of(postgres, "raw.t") == ["_key"]
+    check("t")

@@ -75,6 +75,17 @@ def table_names(connection: Connection, target_schema: str) -> dict[tuple[str, s
     return {(database, collection): table for database, collection, table in rows}
 
 
+def child_tables(connection: Connection, target_schema: str) -> set[str]:
+    """Return the names of the tables that hold elements of arrays in that schema."""
+    rows = connection.execute(
+        "SELECT DISTINCT m.table_name FROM landbridge.column_map m"
+        " JOIN landbridge.stream s ON s.id = m.stream_id"
+        " WHERE s.target_schema = %s AND m.table_name <> s.target_table",
+        (target_schema,),
+    )
+    return {name for (name,) in rows}
+
+
 def enter(
     connection: Connection, key: StreamKey, *, source: str, method: str, settings: Settings
 ) -> int:
