@@ -1,8 +1,6 @@
 """`python -m landbridge` is the command `landbridge`."""
 
-import sys
-
-from landbridge.cli import main
+from landbridge.cli import run
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run()

@@ -61,6 +61,6 @@ def test_documents_are_as_uneven_as_real_ones(small: dict[str, list[dict[str, An
 def test_the_open_data_is_whole_and_names_its_source() -> None:
     content = dict(cities.collections())
     countries = {country["_id"] for country in content["countries"]}
-    assert len(countries) > 240 and len(content["cities"]) > 30_000
+    assert len(countries) > 240 and len(content["cities"]) > 25_000
     assert {city["countrycode"] for city in content["cities"]} <= countries
     assert "GeoNames" in cities.ATTRIBUTION and "CC BY 4.0" in cities.ATTRIBUTION

@@ -17,7 +17,7 @@ from landbridge.embedded import MongoServer, PostgresServer
 from landbridge.model.summary import StreamSummary
 
 # Each of them would take a second and more under every setting.
-LARGE = ("documents_16mb", "late_field", "late_type", "fields_5000", "text_traps")
+LARGE = ("documents_16mb", "late_field", "late_type", "fields_5000", "text_traps", "keys_as_ids")
 SETTINGS: dict[str, dict[str, Any]] = {
     "simple": {
         "types": "simple", "names": "snake", "flatten_depth": 0, "nul": "escape",

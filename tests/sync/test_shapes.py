@@ -89,11 +89,11 @@ def test_a_first_load_widens_as_it_must_and_keeps_every_digit(
     mongo: Mongo, postgres: psycopg.Connection, sync: Sync, check: Check
 ) -> None:
     # Far apart, so that they come in batches of their own.
-    mongo["t"].insert_many({"_id": n, "v": n, "w": n / 7} for n in range(3000))
-    mongo["t"].insert_many({"_id": 3000 + n, "v": n + 0.1, "w": n / 3} for n in range(3000))
-    mongo["t"].insert_many({"_id": 6000 + n, "v": Decimal128(f"{n}.000000000000000000001"),
-                            "w": 2**60 + n, "late": "x"} for n in range(3000))  # fmt: skip
-    assert sync().counts("t") == {"read": 9000, "inserted": 9000}
+    mongo["t"].insert_many({"_id": n, "v": n, "w": n / 7} for n in range(1300))
+    mongo["t"].insert_many({"_id": 1300 + n, "v": n + 0.1, "w": n / 3} for n in range(1300))
+    mongo["t"].insert_many({"_id": 2600 + n, "v": Decimal128(f"{n}.000000000000000000001"),
+                            "w": 2**60 + n, "late": "x"} for n in range(1300))  # fmt: skip
+    assert sync().counts("t") == {"read": 3900, "inserted": 3900}
     assert columns(postgres, "raw.t") == {
         "_id": "bigint", "v": "numeric", "w": "numeric", "late": "text",
     }  # fmt: skip

@@ -14,11 +14,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from rich.console import Console
-from rich.progress import BarColumn, ProgressColumn, Task, TaskID
-from rich.progress import Progress as Bars
-from rich.text import Text
-
 from landbridge.cli.text import duration, printable
 from landbridge.model.summary import Observer, Progress
 
@@ -122,6 +117,11 @@ def _lines() -> Iterator[Observer]:
 
 @contextmanager
 def _bars() -> Iterator[Observer]:
+    from rich.console import Console
+    from rich.progress import BarColumn, ProgressColumn, Task, TaskID
+    from rich.progress import Progress as Bars
+    from rich.text import Text
+
     board = Board()
     tasks: dict[str, TaskID] = {}
     drawing = threading.Lock()  # Never taken while rich draws, which happens under its own lock.

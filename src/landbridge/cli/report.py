@@ -11,18 +11,18 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
-from rich import box
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from landbridge.cli.text import count_of, duration, printable, size
 from landbridge.errors import redact
 from landbridge.model.report import QuarantineEntry, StreamPlan, SyncPlan
 from landbridge.model.summary import StreamSummary, Summary, Tally
+
+if TYPE_CHECKING:  # rich is loaded only where something is drawn
+    from rich.console import Console
+    from rich.table import Table
 
 TABLE_WIDTH_MAX = 100
 PIPE_WIDTH = 1000  # Nothing that reads a pipe wants a table cut.
@@ -42,6 +42,8 @@ TALLY_COLUMNS = ("read", "inserted", "updated", "unchanged", "deleted", "quarant
 
 def console_for_stdout() -> Console:
     """Return the console that reports are printed on."""
+    from rich.console import Console
+
     if not sys.stdout.isatty():
         return Console(width=PIPE_WIDTH, highlight=False, markup=False)
     return Console(highlight=False, markup=False)
@@ -74,6 +76,8 @@ def show_summary(summary: Summary, *, target_hint: str) -> None:
 
 def show_counts(summary: Summary) -> None:
     """Print one line for each stream, and their sum."""
+    from rich.text import Text
+
     table = ruled_table(show_footer=len(summary.streams) > 1)
     total = sum_of(stream.tally for stream in summary.streams)
     table.add_column("collection", footer="total", overflow="fold")
@@ -110,8 +114,8 @@ def remarks(summary: Summary) -> list[str]:
     by_value = sum(stream.tally.by_value for stream in summary.streams)
     if by_value:
         lines.append(
-            f"{count_of(by_value, 'value')} kept by value, not by byte: a null is an absent field, "
-            "jsonb sorts keys (by field in --json)"
+            f"{count_of(by_value, 'value')} kept by value, not by byte: null is absent, jsonb "
+            "sorts keys (by field in --json)"
         )
     return [printable(redact(line)) for line in lines]
 
@@ -158,6 +162,9 @@ def show_plan(plan: SyncPlan) -> None:
 
 def show_stream_plan(stream: StreamPlan) -> None:
     """Print what a sync would do with one collection."""
+    from rich.table import Table
+    from rich.text import Text
+
     documents = (
         "an unknown number of" if stream.documents is None else f"about {stream.documents:,}"
     )
@@ -212,6 +219,9 @@ def show_entry(entry: QuarantineEntry) -> None:
 
 def ruled_table(show_footer: bool = False) -> Table:
     """Return an empty table with a line below its headings."""
+    from rich import box
+    from rich.table import Table
+
     return Table(
         box=box.SIMPLE_HEAD,
         pad_edge=False,

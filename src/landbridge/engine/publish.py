@@ -57,9 +57,10 @@ class Publisher:
     layout: Layout
     retried: Sequence[int] | None = None  # quarantine entries that are tried again
     keyed: bool = False  # the private table has its key already
+    changed: tuple[tuple[TableName, TablePlan], ...] = ()  # to be analyzed
 
-    def publish(self, copied: Copied, *, inside_transaction: bool = False) -> StreamSummary:
-        """Publish; the caller holds the transaction, or it is opened here.
+    def publish(self, copied: Copied) -> StreamSummary:
+        """Publish, in a transaction of its own or in the one that the caller holds.
 
         Raises:
             CountMismatchError: the private table does not hold what was counted.
@@ -91,6 +92,15 @@ class Publisher:
         with self.work.session.transaction():
             counts = self._merge(copied, plan, may_swap=may_swap)
             return self._save(copied, plan, counts)
+
+    def analyze(self) -> None:
+        """Refresh the statistics of tables that were changed; after the commit.
+
+        Then the rows are known to be committed, and reading them all marks them so before the
+        next checkpoint, which spares the next reader that write.
+        """
+        for table, shape in self.changed:
+            self.work.session.analyze(table, shape)
 
     def _report(self, phase: str, documents: int) -> None:
         collection = self.work.job.source.collection
@@ -167,8 +177,11 @@ class Publisher:
                 session.set_logged(table)
         self._give_key(plan, private)
         copied.notes += self._add_indexes(plan, private[0])
-        for table, shape in zip(private, plan.tables, strict=True):
-            session.analyze(table, shape)
+        if self.layout == "tiny":
+            self.changed = tuple(zip(public, plan.tables, strict=True))
+        else:  # while no reader waits for them
+            for table, shape in zip(private, plan.tables, strict=True):
+                session.analyze(table, shape)
         self._report("publishing", copied.account.documents)
         with session.transaction():
             streams.lock_for_publish(session.connection, work.stream)
@@ -245,8 +258,7 @@ class Publisher:
             quarantine.mark_replaced(session.connection, replaced)
         copied.notes += self._add_indexes(plan, public[0])
         if changed:
-            for table, shape in zip(public, plan.tables, strict=True):
-                session.analyze(table, shape)
+            self.changed = tuple(zip(public, plan.tables, strict=True))
         session.drop([table for table in work.shape.tables if table.schema])
         return counts
 
@@ -338,45 +350,43 @@ class Publisher:
         """Write the state that speaks for the rows, in the transaction that shows them."""
         work, job, session = self.work, self.work.job, self.work.session
         connection, account = session.connection, copied.account
-        state = session.inspect(job.table)
-        assert state is not None
         summary = self._summary(copied, plan, counts)
-        streams.save_published(
-            connection,
-            work.stream,
-            source=job.source.identity,
-            method="full",
-            settings=job.settings,
-            plan=plan_to_json(plan),
-            generation=work.generation,
-            table_oid=state.oid,
-            consistent_at=copied.consistent_at,
-        )
-        if self.retried is None:
-            quarantine.supersede(connection, work.stream.id, work.generation)
-        else:
-            quarantine.settle(connection, work.stream.id, work.generation, self.retried)
-        runs.record_changes(connection, job.run, work.stream.id, work.shape.changes)
         names = [public_table(job.table, table, plan.settings).name for table in plan.tables]
-        runs.record_columns(
-            connection,
-            work.stream.id,
-            names,
-            plan,
-            account.profile,
-            all_read=self.retried is None,
-        )
-        runs.record_stream(
-            connection,
-            job.run,
-            work.stream.id,
-            summary,
-            layout=self.layout,
-            bytes_read=account.bytes,
-        )
-        if copied.from_ledger:
-            ledger.clear(connection, work.stream.id)
-        leases.release(connection, work.stream.id, job.holder)
+        with session.together():
+            streams.save_published(
+                connection,
+                work.stream,
+                source=job.source.identity,
+                method="full",
+                settings=job.settings,
+                plan=plan_to_json(plan),
+                generation=work.generation,
+                consistent_at=copied.consistent_at,
+            )
+            if self.retried is None:
+                quarantine.supersede(connection, work.stream.id, work.generation)
+            else:
+                quarantine.settle(connection, work.stream.id, work.generation, self.retried)
+            runs.record_changes(connection, job.run, work.stream.id, work.shape.changes)
+            runs.record_columns(
+                connection,
+                work.stream.id,
+                names,
+                plan,
+                account.profile,
+                all_read=self.retried is None,
+            )
+            runs.record_stream(
+                connection,
+                job.run,
+                work.stream.id,
+                summary,
+                layout=self.layout,
+                bytes_read=account.bytes,
+            )
+            if copied.from_ledger:
+                ledger.clear(connection, work.stream.id)
+            leases.release(connection, work.stream.id, job.holder)
         return summary
 
     def _summary(self, copied: Copied, plan: Plan, counts: MergeCounts) -> StreamSummary:

@@ -93,6 +93,9 @@ class Session(Protocol):
     def transaction(self) -> AbstractContextManager[Any]:
         """Begin; commit on leaving, roll back on an error. Inner ones are savepoints."""
 
+    def together(self) -> AbstractContextManager[Any]:
+        """Send statements without waiting for each; their results are not looked at."""
+
     def inspect(self, table: TableName) -> TableState | None:
         """Describe a table, or return None where nothing bears the name."""
 

@@ -27,6 +27,8 @@ LOCK_SECONDS_MAX = 2
 LOCK_TRIES_MAX = 5
 BUILD_MEMORY = "256MB"  # kernel measurements: more gives nothing for tables of this size
 
+_SELDOM_COMPARED = ("jsonb", "bytea", "double precision", "numeric")
+
 
 def identifier(table: TableName) -> sql.Identifier:
     """Return the quoted name of a table."""
@@ -74,13 +76,13 @@ def index_statement(table: TableName, wish: IndexWish) -> sql.Composed:
 def analyze_statement(table: TableName, plan: TablePlan) -> sql.Composed:
     """Return the ANALYZE of the columns that queries compare.
 
-    The others (`jsonb`, bytes, the hash) cost most of the time; since not all are named,
-    autovacuum still counts the table as changed and sees to them in its own time.
+    The others (measures, `jsonb`, bytes, the hash) cost most of the time; since not all are
+    named, autovacuum still counts the table as changed and sees to them in its own time.
     """
     compared = [
         column.name
         for column in plan.columns
-        if column.type not in ("jsonb", "bytea") and column.role is not Role.HASH
+        if column.type not in _SELDOM_COMPARED and column.role is not Role.HASH
     ]
     if not compared:
         return sql.SQL("ANALYZE {}").format(identifier(table))
@@ -182,6 +184,9 @@ def add_indexes(
 
     Returns the wishes that can't be met: a value is too long for an index entry.
     """
+    wishes = list(wishes)
+    if not wishes:
+        return []
     present = {columns for _, columns in indexed_columns(connection, table)}
     unmet = []
     for wish in wishes:

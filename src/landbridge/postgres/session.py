@@ -46,6 +46,10 @@ class PostgresSession:
         """Begin; commit on leaving, roll back on an error."""
         return self.connection.transaction()
 
+    def together(self) -> AbstractContextManager[Any]:
+        """Send statements without waiting for each; their results are not looked at."""
+        return self.connection.pipeline()
+
     # -- looking ----------------------------------------------------------------------------
 
     def inspect(self, table: TableName) -> TableState | None:

@@ -41,7 +41,6 @@ class StreamRecord:
     epoch: int
     generation: int
     loading: dict[str, Any] | None
-    table_oid: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,11 +135,11 @@ def raise_epoch(connection: Connection, stream_id: int) -> StreamRecord:
     row = connection.execute(
         "UPDATE landbridge.stream SET epoch = epoch + 1 WHERE id = %s"
         " RETURNING database, collection, target_schema, target_table,"
-        " settings, plan, epoch, generation, loading, table_oid",
+        " settings, plan, epoch, generation, loading",
         (stream_id,),
     ).fetchone()
     assert row is not None
-    settings, plan, epoch, generation, loading, table_oid = row[4:]
+    settings, plan, epoch, generation, loading = row[4:]
     return StreamRecord(
         stream_id,
         StreamKey(*row[:4]),
@@ -149,7 +148,6 @@ def raise_epoch(connection: Connection, stream_id: int) -> StreamRecord:
         epoch,
         generation,
         loading,
-        table_oid,
     )
 
 
@@ -225,7 +223,6 @@ def save_published(
     settings: Settings,
     plan: dict[str, Any],
     generation: int,
-    table_oid: int,
     consistent_at: str | None,
 ) -> None:
     """Make a load the one that readers see; belongs in the transaction that shows its rows."""
@@ -235,7 +232,7 @@ def save_published(
         UPDATE landbridge.stream
         SET source = %s, method = %s, load = %s, settings = %s, fingerprint = %s,
             plan = CASE WHEN %s THEN plan ELSE %s END,
-            generation = %s, loading = NULL, table_oid = %s, consistent_at = %s,
+            generation = %s, loading = NULL, consistent_at = %s,
             last_success_at = now()
         WHERE id = %s
         """,
@@ -248,7 +245,6 @@ def save_published(
             unchanged,
             None if unchanged else Jsonb(plan),
             generation,
-            table_oid,
             consistent_at,
             stream.id,
         ),

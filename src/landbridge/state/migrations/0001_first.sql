@@ -16,7 +16,6 @@ CREATE TABLE landbridge.stream (
     epoch           bigint NOT NULL DEFAULT 0,
     generation      bigint NOT NULL DEFAULT 0,
     loading         jsonb,
-    table_oid       oid,
     consistent_at   text,
     last_success_at timestamptz,
     created_at      timestamptz NOT NULL DEFAULT now(),
