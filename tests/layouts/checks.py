@@ -34,8 +34,8 @@ LATE_EVERY = 400  # documents between two that bring a new field
 
 # With these a collection of a few hundred kilobytes is read as one of many megabytes would be.
 SMALL_PARTS = {
-    "landbridge.engine.layouts.CHUNK_BYTES": 60_000,
-    "landbridge.engine.layouts.QUEUED_BYTES_MAX": 60_000,
+    "landbridge.engine.ranges.CHUNK_BYTES": 60_000,
+    "landbridge.engine.relay.QUEUED_BYTES_MAX": 60_000,
     "landbridge.engine.layouts.TINY_BYTES_MAX": 0,
     "landbridge.mongo.read.REPLY_BYTES_WANTED": 30_000,
 }

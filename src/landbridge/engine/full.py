@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from landbridge.engine import layouts, publish
+from landbridge.engine import layouts, publish, ranges
 from landbridge.engine.copying import Constants
 from landbridge.engine.naming import PathNaming, private_stem, private_table
 from landbridge.engine.shape import LivingTable, Shape
@@ -114,7 +114,7 @@ def _load(
         case "small" | "one cursor":
             summary = finish.publish(layouts.copy_small(work, snapshot=snapshot))
         case "large":
-            summary = finish.publish(layouts.copy_ranges(work, resumed=situation.resumed))
+            summary = finish.publish(ranges.copy_ranges(work, resumed=situation.resumed))
     finish.analyze()
     return summary
 

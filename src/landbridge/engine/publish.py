@@ -15,8 +15,9 @@ from dataclasses import dataclass, replace
 
 from landbridge.codec import batch_of, id_document, id_of, slow_encoder
 from landbridge.engine.copying import Account, Copier
-from landbridge.engine.layouts import Copied, Layout, Work, sums
+from landbridge.engine.layouts import Copied, Layout, Work
 from landbridge.engine.naming import public_table
+from landbridge.engine.ranges import sums
 from landbridge.engine.stream import Job
 from landbridge.engine.wishes import wishes_for
 from landbridge.errors import (
