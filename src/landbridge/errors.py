@@ -143,6 +143,13 @@ class StreamsFailedError(StopError):
     code = "streams_failed"
 
 
+class InterruptedRunError(LandbridgeError):
+    """A person or a supervisor asked the run to stop; what was committed stays."""
+
+    code = "interrupted"
+    exit_code = 130  # 128 + SIGINT, as a shell expects
+
+
 class InternalError(LandbridgeError):
     """Something that no part of the program expected: a bug."""
 

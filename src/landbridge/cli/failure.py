@@ -19,18 +19,16 @@ from collections.abc import Sequence
 import click
 
 from landbridge.cli.text import printable
-from landbridge.errors import InternalError, LandbridgeError, UsageError, redact
+from landbridge.errors import (
+    InternalError,
+    InterruptedRunError,
+    LandbridgeError,
+    UsageError,
+    redact,
+)
 from landbridge.model.summary import Summary
 
 EXIT_USAGE = 2
-EXIT_INTERRUPTED = 130  # 128 + SIGINT, as a shell expects.
-
-
-class InterruptedRunError(LandbridgeError):
-    """A person pressed Ctrl-C."""
-
-    code = "interrupted"
-    exit_code = EXIT_INTERRUPTED
 
 
 def guarded(command: click.Command, arguments: Sequence[str]) -> int:

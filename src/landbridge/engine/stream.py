@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
-from landbridge.errors import LandbridgeError
+from landbridge.errors import InterruptedRunError
 from landbridge.model.settings import Settings
 from landbridge.model.stream import Source
 from landbridge.model.summary import Observer, Progress
@@ -95,9 +95,3 @@ def stop_if_asked(job: Job) -> None:
             why="the run was asked to stop",
             fix="start the same command again",
         )
-
-
-class InterruptedRunError(LandbridgeError):
-    """The run was asked to stop before this stream was done."""
-
-    code = "interrupted"
