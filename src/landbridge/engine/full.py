@@ -26,7 +26,7 @@ from landbridge.errors import (
 )
 from landbridge.model.plan import Column, Plan
 from landbridge.model.summary import Progress, StreamSummary
-from landbridge.model.tables import Persistence, Session, TableState
+from landbridge.model.tables import Persistence, Session, TableName, TableState
 from landbridge.schema import carry_on, same_shape, start_plan
 from landbridge.state import ledger, quarantine
 from landbridge.state.plans import plan_from_json
@@ -88,11 +88,17 @@ def _load(
         living = situation.living is not None and column.name in situation.living.columns
         return staged or (living and session.holds_beyond_double(job.table, column))
 
+    def name_of(number: int) -> TableName:
+        if number == 0 and layout == "tiny" and nothing_there:
+            return job.table  # nobody sees it before the commit
+        return private_table(schema, situation.stream.id, situation.generation, number)
+
+    nothing_there = situation.living is None and situation.replaced is None
     shape = Shape(
         situation.plan,
         LivingTable(situation.living, job.settings.rewrite_limit_bytes, beyond_double),
         PathNaming(job.table, job.neighbours),
-        lambda number: private_table(schema, situation.stream.id, situation.generation, number),
+        name_of,
         lambda session, name, table: session.create(name, table, persistence),
     )
     work = layouts.Work(
@@ -147,7 +153,9 @@ def examine(job: Job, session: Session, stream: StreamRecord, *, resumable: bool
         _refuse_replacing(job, state)
         living, replaced = None, state
     loading = stream.loading if resumable else None
-    leftovers = session.private_tables(job.table.schema, private_stem(stream.id))
+    leftovers = []
+    if stream.epoch > 1:  # the first run finds nothing of an earlier one
+        leftovers = session.private_tables(job.table.schema, private_stem(stream.id))
     if loading and leftovers and _can_go_on(job, living, loading):
         return Situation(
             stream,

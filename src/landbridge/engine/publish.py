@@ -190,7 +190,7 @@ class Publisher:
             for mine, theirs in zip(private, public, strict=True):
                 if old is not None and session.inspect(theirs) is not None:
                     session.take_place_of(mine, theirs)
-                else:
+                elif mine != theirs:
                     session.rename(mine, theirs.name)
             session.drop([table for table in self._earlier_children(job) if table not in public])
             return self._save(copied, plan, counts)

@@ -72,8 +72,11 @@ def taken(job: Job, session: Session) -> Iterator[StreamRecord]:
         leases.acquire(connection, stream_id, job.holder, job.target.pids, name)
         record = streams.raise_epoch(connection, stream_id)
     try:
-        yield record
-    except Exception as error:
+        yield record  # a publish releases the lease in its own transaction
+    except BaseException as error:
+        # A broken connection can't release; the lease then ends by itself.
+        with suppress(Exception):
+            leases.release(connection, stream_id, job.holder)
         # A table that is gone, say: the run that has the stream now has cleared it away.
         fenced = None
         with suppress(Exception):
@@ -81,10 +84,6 @@ def taken(job: Job, session: Session) -> Iterator[StreamRecord]:
         if fenced is not None:
             raise fenced from error
         raise
-    finally:
-        # A broken connection can't release; the lease then ends by itself.
-        with suppress(Exception):
-            leases.release(connection, stream_id, job.holder)
 
 
 def stop_if_asked(job: Job) -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from types import TracebackType
 from typing import Any, cast
@@ -76,6 +76,7 @@ class Connection:
     identity: str  # which deployment: `rs0/host:port`, the same whichever member answers
     user: str | None = None
     auth_source: str = "admin"
+    gives_snapshots: dict[str, bool] = field(default_factory=dict)  # by kind, once tried
 
     def __enter__(self) -> Connection:
         return self

@@ -44,7 +44,19 @@ class CollectionSource:
 
     @cached_property
     def snapshots(self) -> bool:
-        """Whether the server gives point-in-time reads of this collection (found by trying)."""
+        """Whether the server gives point-in-time reads of this collection (found by trying).
+
+        What ordinary collections get, all of them do; the others are tried one by one.
+        """
+        ordinary = self.collection.kind == "collection" and not self.collection.capped
+        known = self._connection.gives_snapshots
+        if not ordinary:
+            return self._try_snapshot()
+        if self.collection.kind not in known:
+            known[self.collection.kind] = self._try_snapshot()
+        return known[self.collection.kind]
+
+    def _try_snapshot(self) -> bool:
         probe = {
             "find": self.collection.name,
             "limit": 1,
