@@ -21,7 +21,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from landbridge import __version__
-from landbridge.codec import names
+from landbridge.codec import COMPILED, names
 from landbridge.config import selection
 from landbridge.engine import dry_run, full
 from landbridge.engine.memory import MemorySource
@@ -50,6 +50,8 @@ from landbridge.state import leases, migrate, quarantine, runs, streams
 from landbridge.state.leases import Holder
 
 _log = logging.getLogger("landbridge")
+
+_SLOW = () if COMPILED else ("without its compiled kernel landbridge is many times slower",)
 
 RETRIES_MAX = 5
 RETRY_SECONDS = (1.0, 2.0, 4.0, 8.0, 15.0)  # 30 s in all
@@ -172,7 +174,7 @@ def sync(
             done = _all_of(load, chosen, jobs, run)
             error = _error_of(done)
             _finish(run, error)
-    return Summary(tuple(done), time.monotonic() - began, error, run.id)
+    return Summary(tuple(done), time.monotonic() - began, error, run.id, _SLOW)
 
 
 def _refuse(method: str, settings: Settings) -> None:

@@ -131,7 +131,7 @@ def copy_tiny(work: Work) -> Copied:
             shape,
             work.session,
             work.constants,
-            lambda rejected: work.keep(work.session, rejected),
+            partial(work.keep, work.session),
             Counter(work.job),
         )
         copier.copy_all(batches)
@@ -178,7 +178,7 @@ def copy_small(work: Work, *, snapshot: bool) -> Copied:
                 shape,
                 session,
                 work.constants,
-                lambda rejected, session=session: work.keep(session, rejected),  # type: ignore[misc]
+                partial(work.keep, session),
                 counter,
             )
             for session in sessions

@@ -29,7 +29,7 @@ from landbridge.errors import (
 from landbridge.model.batch import Profile
 from landbridge.model.kinds import Kind
 from landbridge.model.plan import Column, Op, Plan, Role, TablePlan
-from landbridge.model.summary import Progress, StreamSummary, Tally
+from landbridge.model.summary import Phase, Progress, StreamSummary, Tally
 from landbridge.model.tables import IndexWish, MergeCounts, MergePlan, TableName, TableState
 from landbridge.schema.start import describe_path
 from landbridge.state import leases, ledger, quarantine, runs, streams
@@ -103,11 +103,9 @@ class Publisher:
         for table, shape in self.changed:
             self.work.session.analyze(table, shape)
 
-    def _report(self, phase: str, documents: int) -> None:
+    def _report(self, phase: Phase, documents: int) -> None:
         collection = self.work.job.source.collection
-        self.work.job.report(
-            Progress(collection.stream, phase, documents, collection.documents)  # type: ignore[arg-type]
-        )
+        self.work.job.report(Progress(collection.stream, phase, documents, collection.documents))
 
     # -- counts ------------------------------------------------------------------------------
 

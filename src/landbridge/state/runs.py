@@ -127,7 +127,7 @@ def record_columns(
     """
     rows = []
     for index, (name, table) in enumerate(zip(tables, plan.tables, strict=True)):
-        columns: dict[tuple[str, ...], list[tuple[str, str, str]]] = {}
+        columns: dict[tuple[str, ...], list[tuple[str, str | None, str | None]]] = {}
         for column in table.columns:
             if column.path:
                 columns.setdefault(column.path, []).append(
@@ -135,7 +135,7 @@ def record_columns(
                 )
         for path, field in table.walk():
             seen = profile.get((index, path), PathProfile())
-            places = columns.get(path) or ([] if field.fields else [("", None, None)])  # type: ignore[list-item]
+            places = columns.get(path) or ([] if field.fields else [("", None, None)])
             for column_name, column_type, family in places:
                 rows.append(
                     {
