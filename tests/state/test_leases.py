@@ -34,7 +34,7 @@ def dead_holder() -> Holder:
     started = leases.process_start(process.pid)
     assert started is not None
     process.communicate(b"\n")
-    return Holder(socket.gethostname(), process.pid, started, "dead")
+    return Holder(socket.gethostname(), leases.process_space(), process.pid, started, "dead")
 
 
 def test_a_stream_is_entered_once(postgres: Postgres, stream_id: int) -> None:
@@ -90,7 +90,7 @@ def test_a_process_that_ended_is_displaced_at_once(postgres: Postgres, stream_id
 def test_another_process_under_the_same_number_is_not_taken_for_the_holder(
     postgres: Postgres, stream_id: int
 ) -> None:
-    earlier = Holder(socket.gethostname(), os.getppid(), 1, "earlier")
+    earlier = Holder(socket.gethostname(), leases.process_space(), os.getppid(), 1, "earlier")
     assert leases.try_acquire(postgres, stream_id, earlier, [])
     with leases.held_by_this_process("one") as one:
         leases.acquire(postgres, stream_id, one, [1], "shop.orders")

@@ -57,6 +57,8 @@ def load(job: Job, retried: Sequence[int] | None = None) -> StreamSummary:
     began = time.monotonic()
     with job.target.session() as session, taken(job, session) as stream:
         job.report(Progress(job.source.collection.stream, "reading"))
+        if retried is not None:
+            _refuse_unfinished(job, stream)
         layout = layouts.choose(job.source, job.settings, stream)
         situation = examine(job, session, stream, resumable=layout == "large")
         snapshot = job.source.snapshots
@@ -65,7 +67,7 @@ def load(job: Job, retried: Sequence[int] | None = None) -> StreamSummary:
         except SnapshotTooOldError:
             # The server no longer keeps the history that a point in time needs.
             layout = "large" if job.source.collection.rangeable else "one cursor"
-            situation = examine(job, session, stream, resumable=False)
+            situation = examine(job, session, stream, resumable=False, begun=True)
             return _load(job, session, situation, layout, False, began, None)
 
 
@@ -121,11 +123,12 @@ def _load(
             summary = finish.publish(layouts.copy_small(work, snapshot=snapshot))
         case "large":
             summary = finish.publish(ranges.copy_ranges(work, resumed=situation.resumed))
-    finish.analyze()
-    return summary
+    return finish.analyze(summary)
 
 
-def examine(job: Job, session: Session, stream: StreamRecord, *, resumable: bool) -> Situation:
+def examine(
+    job: Job, session: Session, stream: StreamRecord, *, resumable: bool, begun: bool = False
+) -> Situation:
     """Find out what is there, and clear away what earlier runs left unfinished.
 
     Raises:
@@ -150,11 +153,11 @@ def examine(job: Job, session: Session, stream: StreamRecord, *, resumable: bool
         plan = carry_on(plan_from_json(stream.plan, job.settings))
         _check_unchanged(job, state, plan)
     elif state is not None:
-        _refuse_replacing(job, state)
+        _refuse_replacing(job, stream, state)
         living, replaced = None, state
     loading = stream.loading if resumable else None
     leftovers = []
-    if stream.epoch > 1:  # the first run finds nothing of an earlier one
+    if stream.epoch > 1 or begun:  # the first run finds nothing of an earlier one
         leftovers = session.private_tables(job.table.schema, private_stem(stream.id))
     if loading and leftovers and _can_go_on(job, living, loading):
         return Situation(
@@ -178,7 +181,8 @@ def _can_go_on(job: Job, living: TableState | None, loading: dict[str, Any]) -> 
     """Return whether what is copied already is what this run would have copied."""
     earlier = loading["settings"]
     return (
-        same_shape(job.settings, earlier)
+        loading["source"] == job.source.identity
+        and same_shape(job.settings, earlier)
         and all(getattr(job.settings, name) == earlier[name] for name in ("contract", "nul"))
         and loading["merges"] == (living is not None)
     )
@@ -195,7 +199,25 @@ def _refuse_taken(job: Job, state: TableState) -> None:
     )
 
 
-def _refuse_replacing(job: Job, state: TableState) -> None:
+def _refuse_unfinished(job: Job, stream: StreamRecord) -> None:
+    if stream.loading is not None:
+        raise StopError(
+            f"{job.table} has a load that was begun and not finished",
+            why="what it copied already would be lost",
+            fix="finish it with the command that began it, then try the quarantine again",
+        )
+
+
+def _refuse_replacing(job: Job, stream: StreamRecord, state: TableState) -> None:
+    earlier = stream.settings
+    keeps = earlier["load"] != "overwrite" or earlier["soft_delete"]
+    if keeps and stream.plan is not None and not job.settings.full_refresh:
+        raise StopError(
+            f"{job.table} would be replaced by a table of another shape",
+            why="it may hold rows that the source no longer has: it was loaded with"
+            f" --load {earlier['load']}{' --soft-delete' if earlier['soft_delete'] else ''}",
+            fix="use the settings it was loaded with, or let it go with --full-refresh",
+        )
     if state.dependents:
         raise StopError(
             f"{job.table} would be replaced by a table of another shape",

@@ -201,6 +201,8 @@ def copy_small(work: Work, *, snapshot: bool) -> Copied:
             for worker in workers:
                 worker.join()
         relay.raise_failure()
+        for session in sessions:
+            session.flush_counts()
         consistent_at = read.consistent_at
     account = Account()
     for copier in copiers:

@@ -94,14 +94,19 @@ class Publisher:
             counts = self._merge(copied, plan, may_swap=may_swap)
             return self._save(copied, plan, counts)
 
-    def analyze(self) -> None:
+    def analyze(self, summary: StreamSummary) -> StreamSummary:
         """Refresh the statistics of tables that were changed; after the commit.
 
         Then the rows are known to be committed, and reading them all marks them so before the
-        next checkpoint, which spares the next reader that write.
+        next checkpoint, which spares the next reader that write. The load is done in any case.
         """
-        for table, shape in self.changed:
-            self.work.session.analyze(table, shape)
+        try:
+            for table, shape in self.changed:
+                self.work.session.analyze(table, shape)
+        except Exception as error:
+            note = f"the statistics were not refreshed: {error}".strip()
+            return replace(summary, notes=(*summary.notes, note))
+        return summary
 
     def _report(self, phase: Phase, documents: int) -> None:
         collection = self.work.job.source.collection
@@ -237,7 +242,6 @@ class Publisher:
         streams.lock_for_publish(session.connection, work.stream)
         earlier = plan_from_json(work.stream.plan, job.settings)
         public = self._public_tables(plan)
-        self._follow_plan(earlier, plan, public)
         merge = MergePlan(
             plan=plan,
             staging=tuple(work.shape.tables),
@@ -248,10 +252,20 @@ class Publisher:
             max_delete_share_percent=job.settings.max_delete_share_percent,
             quarantined_keys=self._stage_quarantined(plan) if copied.account.rejected else None,
         )
+        # Comparing needs no new column, and an altered table keeps readers waiting till the commit.
+        early = (
+            merge.compare_values
+            or earlier.key_column != plan.key_column
+            or len(earlier.tables) != len(plan.tables)
+        )
+        if early:
+            self._follow_plan(earlier, plan, public)
         counts = session.find_differences(merge)
         changed = counts.inserted + counts.updated + counts.deleted + counts.quarantined
         if may_swap and changed and self._should_swap(counts, changed, public):
             raise _SwapInsteadError(counts)
+        if not early:
+            self._follow_plan(earlier, plan, public)
         if changed:
             replaced = session.apply_differences(merge)
             quarantine.mark_replaced(session.connection, replaced)

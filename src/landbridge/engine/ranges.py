@@ -62,7 +62,9 @@ def copy_ranges(work: Work, *, resumed: bool) -> Copied:
             worker.start()
         for worker in workers:
             worker.join()
-    relay.raise_failure()
+        relay.raise_failure()
+        for session in sessions:
+            session.flush_counts()
     total = ledger.total(connection, work.stream.id, work.generation)
     account = Account(
         documents=total.documents,
@@ -81,6 +83,7 @@ def _save_loading(work: Work, session: Session) -> None:
         session.connection,
         work.stream,
         {
+            "source": work.job.source.identity,
             "generation": work.generation,
             "merges": work.merges,
             "settings": asdict(work.job.settings),

@@ -154,6 +154,9 @@ class Session(Protocol):
     def add_indexes(self, table: TableName, wishes: Sequence[IndexWish]) -> list[IndexWish]:
         """Make the indexes that are wished and not there; return those that can't be made."""
 
+    def flush_counts(self) -> None:
+        """Report this session's rows now; reported after an ANALYZE they would count twice."""
+
     def analyze(self, table: TableName, plan: TablePlan) -> None:
         """Refresh the planner's statistics and the row count that monitoring shows."""
 

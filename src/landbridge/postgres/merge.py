@@ -288,9 +288,13 @@ def _keyless_differences(merge: MergePlan) -> sql.Composed:
               FULL JOIN (SELECT _lb_hash, count(*) AS n FROM {living} GROUP BY 1) t
                    USING (_lb_hash)) AS both_sides
         CROSS JOIN LATERAL generate_series(1, abs(staged - living)) AS copy
-        WHERE staged <> living
+        WHERE staged > living OR (staged < living AND {replaces})
         """
-    ).format(staging=identifier(merge.staging[0]), living=identifier(merge.living[0]))
+    ).format(
+        staging=identifier(merge.staging[0]),
+        living=identifier(merge.living[0]),
+        replaces=sql.Literal(merge.load == "overwrite"),
+    )
 
 
 def _apply_keyless(connection: Connection, merge: MergePlan) -> None:

@@ -36,6 +36,7 @@ class Holder:
     """A run, as its lease shows it."""
 
     host: str
+    space: str  # in which `pid` means something: containers may share a host's name
     pid: int
     started: int  # clock ticks since boot, so that a reused pid is told apart
     run: str
@@ -43,11 +44,11 @@ class Holder:
     @property
     def dead_here(self) -> bool:
         """Whether this is known to be a run of this host that has ended, maybe in a crash."""
-        if self.host != socket.gethostname():
+        if (self.host, self.space) != (socket.gethostname(), process_space()):
             return False
         if self.pid == os.getpid() and self.run not in _under_way:
             return True
-        return process_start(self.pid) != self.started
+        return self.started != 0 and process_start(self.pid) != self.started
 
 
 @contextmanager
@@ -56,9 +57,18 @@ def held_by_this_process(run: str) -> Iterator[Holder]:
     pid = os.getpid()
     _under_way.add(run)
     try:
-        yield Holder(socket.gethostname(), pid, process_start(pid) or 0, run)
+        yield Holder(socket.gethostname(), process_space(), pid, process_start(pid) or 0, run)
     finally:
         _under_way.discard(run)
+
+
+def process_space() -> str:
+    """Return the boot and the pid namespace that this process lives in; empty where unknown."""
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
+    except OSError:
+        return ""
 
 
 def process_start(pid: int) -> int | None:
@@ -111,7 +121,8 @@ def acquire(
                 (stream_id, Jsonb(row[0])),
             )
             continue
-        if other.host == holder.host or (waited_until is not None and expires_at > waited_until):
+        here = (other.host, other.space) == (holder.host, holder.space)
+        if here or (waited_until is not None and expires_at > waited_until):
             raise BusyError(
                 f"{stream} is being loaded by another run",
                 why=f"process {other.pid} on {other.host} holds it (run {other.run})",

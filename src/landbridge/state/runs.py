@@ -168,11 +168,12 @@ def record_columns(
         SET type = excluded.type, family = excluded.family, kinds = excluded.kinds,
             minimum = excluded.minimum, maximum = excluded.maximum,
             by_value = excluded.by_value, escaped = excluded.escaped
-        WHERE (m.type, m.family, m.kinds, m.minimum, m.maximum, m.by_value, m.escaped)
+        WHERE %(all_read)s
+          AND (m.type, m.family, m.kinds, m.minimum, m.maximum, m.by_value, m.escaped)
            IS DISTINCT FROM (excluded.type, excluded.family, excluded.kinds, excluded.minimum,
                              excluded.maximum, excluded.by_value, excluded.escaped)
         """,
-        {"stream": stream_id, "rows": Jsonb(rows)},
+        {"stream": stream_id, "rows": Jsonb(rows), "all_read": all_read},
     )
 
 

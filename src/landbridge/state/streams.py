@@ -207,11 +207,17 @@ def _fenced(stream: StreamRecord) -> FencedError:
 def save_loading(
     connection: Connection, stream: StreamRecord, loading: dict[str, Any] | None
 ) -> None:
-    """Remember a load by ranges that can be resumed, or that there is none."""
-    connection.execute(
-        "UPDATE landbridge.stream SET loading = %s WHERE id = %s",
-        (None if loading is None else Jsonb(loading), stream.id),
+    """Remember a load by ranges that can be resumed, or that there is none.
+
+    Raises:
+        FencedError: another run has taken the stream.
+
+    """
+    cursor = connection.execute(
+        "UPDATE landbridge.stream SET loading = %s WHERE id = %s AND epoch = %s RETURNING 1",
+        (None if loading is None else Jsonb(loading), stream.id, stream.epoch),
     )
+    _require(cursor, stream)
 
 
 def save_published(
