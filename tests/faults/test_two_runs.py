@@ -189,7 +189,7 @@ def test_sessions_that_a_dead_holder_opened_last_are_ended_too(
 
 
 def lease_elsewhere(postgres: Postgres, seconds: float) -> dict[str, Any]:
-    holder = {"host": "elsewhere", "pid": 1, "started": 1, "run": "r"}
+    holder = {"host": "elsewhere", "space": "", "pid": 1, "started": 1, "run": "r"}
     postgres.execute(
         "INSERT INTO landbridge.lease (stream_id, holder, pids, expires_at)"
         " SELECT id, %s, '{}', now() + %s * interval '1 second' FROM landbridge.stream",
