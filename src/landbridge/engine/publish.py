@@ -190,11 +190,13 @@ class Publisher:
         with session.transaction():
             streams.lock_for_publish(session.connection, work.stream)
             old = self.replaced or self.living
+            swapped = []
             for mine, theirs in zip(private, public, strict=True):
                 if old is not None and session.inspect(theirs) is not None:
-                    session.take_place_of(mine, theirs)
+                    swapped.append((mine, theirs))
                 elif mine != theirs:
                     session.rename(mine, theirs.name)
+            session.take_places(swapped)
             session.drop([table for table in self._earlier_children(job) if table not in public])
             return self._save(copied, plan, counts)
 

@@ -166,8 +166,8 @@ class Session(Protocol):
     def set_logged(self, table: TableName) -> None:
         """Make an unlogged table survive a crash."""
 
-    def take_place_of(self, table: TableName, living: TableName) -> None:
-        """Let `table` replace `living`, with its owner and grants, inside the open transaction."""
+    def take_places(self, pairs: Sequence[tuple[TableName, TableName]]) -> None:
+        """Let each first table replace the second, with owner and grants, in the transaction."""
 
     def find_differences(self, plan: MergePlan) -> MergeCounts:
         """Compare staged with living rows, other writers locked out, readers not."""

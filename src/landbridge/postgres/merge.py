@@ -168,20 +168,8 @@ def _apply_keyed(connection: Connection, merge: MergePlan) -> None:
     staging, living = identifier(merge.staging[0]), identifier(merge.living[0])
     columns = [column.name for column in merge.plan.main.columns]
     if merge.load == "append":
-        added = connection.execute(
-            sql.SQL(
-                "INSERT INTO {living} ({columns}) SELECT {staged} FROM {staging} s"
-                " JOIN {diff} d ON s.{key} = d.key WHERE d.what IN ('i', 'u')"
-            ).format(
-                living=living,
-                columns=names(columns),
-                staged=_of("s", columns),
-                staging=staging,
-                diff=_DIFF,
-                key=key,
-            )
-        )
-        _require_written(connection, merge, added.rowcount)
+        added = _insert(connection, merge, 0, key, [_INSERT, _UPDATE])
+        _require_written(connection, merge, added)
         return
     _replace_children(connection, merge)
     gone = sql.SQL(
@@ -212,20 +200,8 @@ def _apply_keyed(connection: Connection, merge: MergePlan) -> None:
             key=key,
         )
     )
-    added = connection.execute(
-        sql.SQL(
-            "INSERT INTO {living} ({columns}) SELECT {staged} FROM {staging} s"
-            " JOIN {diff} d ON s.{key} = d.key WHERE d.what = 'i'"
-        ).format(
-            living=living,
-            columns=names(columns),
-            staged=_of("s", columns),
-            staging=staging,
-            diff=_DIFF,
-            key=key,
-        )
-    )
-    _require_written(connection, merge, changed.rowcount + added.rowcount)
+    added = _insert(connection, merge, 0, key, [_INSERT])
+    _require_written(connection, merge, changed.rowcount + added)
     _add_children(connection, merge)
 
 
@@ -252,21 +228,30 @@ def _replace_children(connection: Connection, merge: MergePlan) -> None:
 
 
 def _add_children(connection: Connection, merge: MergePlan) -> None:
-    children = zip(merge.plan.tables[1:], merge.staging[1:], merge.living[1:], strict=True)
-    for table, staging, living in children:
-        columns = [column.name for column in table.columns]
-        connection.execute(
-            sql.SQL(
-                "INSERT INTO {living} ({columns}) SELECT {staged} FROM {staging} s"
-                " JOIN {diff} d ON s._parent_id = d.key WHERE d.what IN ('i', 'u')"
-            ).format(
-                living=identifier(living),
-                columns=names(columns),
-                staged=_of("s", columns),
-                staging=identifier(staging),
-                diff=_DIFF,
-            )
+    for table in range(1, len(merge.plan.tables)):
+        parent = sql.Identifier("_parent_id")
+        _insert(connection, merge, table, parent, [_INSERT, _UPDATE])
+
+
+def _insert(
+    connection: Connection, merge: MergePlan, table: int, key: sql.Identifier, what: list[str]
+) -> int:
+    """Insert staged rows of one table whose key differs in that way; return how many."""
+    columns = [column.name for column in merge.plan.tables[table].columns]
+    return connection.execute(
+        sql.SQL(
+            "INSERT INTO {living} ({columns}) SELECT {staged} FROM {staging} s"
+            " JOIN {diff} d ON s.{key} = d.key WHERE d.what = ANY({what})"
+        ).format(
+            living=identifier(merge.living[table]),
+            columns=names(columns),
+            staged=_of("s", columns),
+            staging=identifier(merge.staging[table]),
+            diff=_DIFF,
+            key=key,
+            what=sql.Literal(what),
         )
+    ).rowcount
 
 
 # -- tables without one: rows are a multiset -----------------------------------------------

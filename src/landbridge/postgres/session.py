@@ -183,15 +183,21 @@ class PostgresSession:
         """Make an unlogged table survive a crash."""
         self.connection.execute(sql.SQL("ALTER TABLE {} SET LOGGED").format(ddl.identifier(table)))
 
-    def take_place_of(self, table: TableName, living: TableName) -> None:
-        """Let `table` replace `living`, with its owner and grants, inside the open transaction."""
+    def take_places(self, pairs: Sequence[tuple[TableName, TableName]]) -> None:
+        """Let each first table replace the second, with owner and grants, in the transaction.
+
+        A try that waits too long for one table gives all of them free again.
+        """
 
         def swap() -> None:
-            ddl.copy_owner_and_grants(self.connection, living, table)
-            self.drop([living])
-            ddl.rename(self.connection, table, living.name)
+            for table, living in pairs:
+                ddl.copy_owner_and_grants(self.connection, living, table)
+                self.drop([living])
+                ddl.rename(self.connection, table, living.name)
 
-        ddl.with_lock_retries(self.connection, f"cannot replace {living}", swap)
+        if pairs:
+            replaced = ", ".join(str(living) for _, living in pairs)
+            ddl.with_lock_retries(self.connection, f"cannot replace {replaced}", swap)
 
     def find_differences(self, plan: MergePlan) -> MergeCounts:
         """Compare staged with living rows, other writers locked out, readers not."""
