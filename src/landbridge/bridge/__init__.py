@@ -1,0 +1,11 @@
+"""The one room that knows every concrete room: a request becomes a run.
+
+For       The command line, the service and notebooks; `landbridge.sync` is `sync` here.
+Touches   Both ends, through their rooms.
+Promises  What is returned accounts for every document; nothing is printed.
+"""
+
+from landbridge.bridge.quarantine import list_quarantine, retry_quarantine, show_quarantine
+from landbridge.bridge.syncing import plan_sync, sync
+
+__all__ = ["list_quarantine", "plan_sync", "retry_quarantine", "show_quarantine", "sync"]
