@@ -101,6 +101,30 @@ class SourceMissingError(StopError):
     code = "source_missing"
 
 
+class SourceDroppedError(StopError):
+    """A followed collection was dropped or renamed, and `--on-ddl stop` was asked for."""
+
+    code = "source_dropped"
+
+
+class LogUnavailableError(StopError):
+    """The source has no log to follow: a standalone, a view, a time series."""
+
+    code = "no_log"
+
+
+class PositionLostError(StopError):
+    """The source's log no longer holds what follows the saved position."""
+
+    code = "position_lost"
+
+
+class KeyUnorderedError(StopError):
+    """A replication key holds arrays, which have no order to go on from."""
+
+    code = "key_unordered"
+
+
 class TableTakenError(StopError):
     """A table of that name exists and landbridge did not make it."""
 

@@ -97,7 +97,7 @@ def retry_quarantine(
                     with run.target.session() as session:
                         taken = streams.table_names(session.connection, table.schema).values()
                     job = job_of(run, source, table, set(taken), settings)
-                    done.append(full.load(job, [number for number, _ in held.documents]))
+                    done.append(full.retry(job, [number for number, _ in held.documents]))
             except LandbridgeError as failure:
                 done.append(
                     StreamSummary(
@@ -127,6 +127,5 @@ def _held_source(held: quarantine.Held) -> MemorySource:
 
 
 def _settings_of(held: quarantine.Held) -> Settings:
-    stored = {**held.settings, "indexes": tuple(held.settings["indexes"])}
-    settings = Settings(**stored)
+    settings = Settings.from_json(held.settings)
     return settings if settings.load == "append" else replace(settings, load="upsert")

@@ -10,12 +10,13 @@ from __future__ import annotations
 import struct
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from landbridge.codec import batch_of, encoder_for, slow_encoder
 from landbridge.engine.shape import Judged, Shape, constant_columns
 from landbridge.errors import CodecError
 from landbridge.model.batch import Batch, Encoder, PathProfile, Profile
+from landbridge.model.batch import Constants as FieldBytes
 from landbridge.model.plan import Plan
 from landbridge.model.tables import CopySink, Session
 from landbridge.state.quarantine import Rejected
@@ -55,7 +56,7 @@ class Constants:
     def __init__(self, table_version: int) -> None:
         self._version = struct.pack(">q", table_version)
 
-    def fields(self, plan: Plan) -> dict[str, bytes | None]:
+    def fields(self, plan: Plan) -> FieldBytes:
         """Return the field bytes of each constant column, as of now."""
         wanted = constant_columns(plan)
         if not wanted:
@@ -70,6 +71,8 @@ class Constants:
             "_sdc_deleted_at": None,
             "_sdc_sequence": struct.pack(">q", round(now * 1000)),
             "_sdc_table_version": self._version,
+            "_lb_operation": b"copy",
+            "_lb_cluster_time": None,
         }
         return {name: known[name] for name in wanted}
 
@@ -122,7 +125,7 @@ class Copier:
         """
         more = True
         while more or self._again:
-            growing = None
+            growing, batch = None, None
             part, aside = Account(), _Aside()
             with self._shape.copying() as plan, self._session.transaction():
                 encoder = self._encoder_for(plan)
@@ -138,7 +141,9 @@ class Copier:
                 self._keep(aside.documents)
             self.account.add(part)
             if growing is not None:
-                self._again.append(batch_of(self._shape.grow(self._session, growing)))
+                assert batch is not None
+                again = batch_of(self._shape.grow(self._session, growing))
+                self._again.append(replace(again, constants=batch.constants))
 
     def copy_chunk(self, batches: Iterator[Batch], plan: Plan) -> tuple[Account, Judged | None]:
         """Copy a whole chunk in the caller's transaction.
@@ -189,7 +194,7 @@ class Copier:
         aside: _Aside,
         writing: bool = True,
     ) -> Judged | None:
-        constants = self._constants.fields(encoder.plan)
+        constants = self._constants.fields(encoder.plan) | (batch.constants or {})
         encoded = encoder.encode(batch.data, batch.offset, constants)
         if writing:
             sink.write([encoder.output(i) for i in range(len(encoder.plan.tables))])
@@ -210,7 +215,7 @@ class Copier:
         self,
         documents: list[bytes],
         plan: Plan,
-        constants: dict[str, bytes | None],
+        constants: FieldBytes,
         sink: CopySink,
         part: Account,
     ) -> None:

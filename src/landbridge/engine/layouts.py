@@ -17,6 +17,7 @@ from typing import Literal
 
 from landbridge.codec import documents_in
 from landbridge.engine.copying import Account, Constants, Copier
+from landbridge.engine.purpose import Purpose
 from landbridge.engine.relay import Relay
 from landbridge.engine.shape import Shape
 from landbridge.engine.stream import Job, stop_if_asked
@@ -44,6 +45,7 @@ class Work:
     """One load under way, handed from layout to publish."""
 
     job: Job
+    purpose: Purpose
     session: Session
     stream: StreamRecord
     generation: int
@@ -51,6 +53,8 @@ class Work:
     shape: Shape
     constants: Constants
     began: float
+    gone: list[bytes] = field(default_factory=list)  # ids of rows that are to leave the table
+    batch: int | None = None  # number among those of one run, where it publishes several
 
     def keep(self, session: Session, rejected: list[Rejected], chunk: int | None = None) -> None:
         """Set documents aside, in the session's open transaction."""
@@ -62,7 +66,7 @@ class Work:
                 self.generation,
                 self.job.run,
                 rejected,
-                chunk,
+                self.batch if chunk is None else chunk,
             )
 
 

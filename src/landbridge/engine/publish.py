@@ -9,12 +9,12 @@ Promises  Rows, position, history and quarantine change in one commit, under the
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from landbridge.codec import batch_of, id_document, id_of, slow_encoder
 from landbridge.engine.copying import Account, Copier
+from landbridge.engine.keys import batches_of, key_plan, stage_entries, stage_keys
 from landbridge.engine.layouts import Copied, Layout, Work
 from landbridge.engine.naming import public_table
 from landbridge.engine.ranges import sums
@@ -28,7 +28,7 @@ from landbridge.errors import (
 )
 from landbridge.model.batch import Profile
 from landbridge.model.kinds import Kind
-from landbridge.model.plan import Column, Op, Plan, Role, TablePlan
+from landbridge.model.plan import Op, Plan, TablePlan
 from landbridge.model.summary import Phase, Progress, StreamSummary, Tally
 from landbridge.model.tables import IndexWish, MergeCounts, MergePlan, TableName, TableState
 from landbridge.schema.start import describe_path
@@ -39,6 +39,8 @@ from landbridge.state.plans import plan_from_json, plan_to_json
 # about five times a copied one).
 SWAP_SHARE = 0.2
 QUARANTINED_KEYS = TableName("", "lb_quarantined")
+GONE_KEYS = TableName("", "lb_gone")
+OPEN_KEYS = TableName("", "lb_open")
 
 
 class _SwapInsteadError(Exception):
@@ -56,7 +58,7 @@ class Publisher:
     living: TableState | None
     replaced: TableState | None
     layout: Layout
-    retried: Sequence[int] | None = None  # quarantine entries that are tried again
+    complete: Callable[[Work, Copied], None] | None = None  # adds what is missing, before the end
     keyed: bool = False  # the private table has its key already
     changed: tuple[tuple[TableName, TablePlan], ...] = ()  # to be analyzed
 
@@ -69,14 +71,16 @@ class Publisher:
 
         """
         work, session = self.work, self.work.session
-        total = copied.account.documents
-        self._report("indexing", total)
+        self._report("indexing", copied.account.documents)
         work.shape.finish(session)
-        plan = work.shape.plan
-        if plan.key_column is not None and copied.duplicates_possible:
+        if work.shape.plan.key_column is not None and copied.duplicates_possible:
             self._forget_repeated(copied)
-            self._read_duplicates_again(copied, plan)
+            self._read_duplicates_again(copied, work.shape.plan)
         self._check_counts(copied)
+        if self.complete is not None:
+            self.complete(work, copied)
+            work.shape.finish(session)
+        plan, total = work.shape.plan, copied.account.documents
         if self.living is None:
             return self._publish_new(copied, plan, MergeCounts(inserted=copied.account.rows))
         self._report("publishing", total)
@@ -143,7 +147,7 @@ class Publisher:
     def _read_duplicates_again(self, copied: Copied, plan: Plan) -> None:
         """Mend what a read without a snapshot may bring: one document returned twice."""
         work, session, tables = self.work, self.work.session, self.work.shape.tables
-        unique = work.job.settings.load != "append"
+        unique = work.purpose.load != "append"
         self.keyed = unique and session.add_key(tables[0], [_key(plan)])
         if self.keyed:
             return
@@ -202,7 +206,7 @@ class Publisher:
 
     def _give_key(self, plan: Plan, tables: list[TableName]) -> None:
         session, key = self.work.session, plan.key_column
-        if self.work.job.settings.load == "append":
+        if self.work.purpose.load == "append":
             if key is not None:
                 session.add_indexes(tables[0], [IndexWish((key, "_sdc_sequence"))])
         elif key is not None and not self.keyed and not session.add_key(tables[0], [key]):
@@ -248,11 +252,15 @@ class Publisher:
             plan=plan,
             staging=tuple(work.shape.tables),
             living=tuple(public),
-            load=job.settings.load,
+            load=work.purpose.load,
+            partial=work.purpose.partial,
             compare_values=self._compares_values(),
             soft_delete=job.settings.soft_delete,
-            max_delete_share_percent=job.settings.max_delete_share_percent,
+            max_delete_share_percent=(
+                job.settings.max_delete_share_percent if work.purpose.guarded else 100
+            ),
             quarantined_keys=self._stage_quarantined(plan) if copied.account.rejected else None,
+            gone_keys=self._stage_gone(plan) if work.gone else None,
         )
         # Comparing needs no new column, and an altered table keeps readers waiting till the commit.
         early = (
@@ -271,6 +279,8 @@ class Publisher:
         if changed:
             replaced = session.apply_differences(merge)
             quarantine.mark_replaced(session.connection, replaced)
+        if work.purpose.partial and work.purpose.retried is None:
+            self._renew_quarantine(merge)
         copied.notes += self._add_indexes(plan, public[0])
         if changed:
             self.changed = tuple(zip(public, plan.tables, strict=True))
@@ -300,7 +310,7 @@ class Publisher:
         settings = self.work.job.settings
         if (
             self.layout == "tiny"
-            or settings.load != "overwrite"
+            or self.work.purpose.load != "overwrite"
             or settings.soft_delete
             or counts.refused_deletes
             or counts.quarantined
@@ -329,29 +339,36 @@ class Publisher:
         work, session = self.work, self.work.session
         if plan.key_column is None:
             return None
-        columns = [c for c in plan.main.columns if c.role in (Role.ID, Role.KEY)]
-        places = {plan.main.columns.index(c): i for i, c in enumerate(columns)}
-        field = next(f for f in plan.main.fields if f.name == "_id")
-        slots = tuple(replace(s, column=places.get(s.column, -1)) for s in field.slots)
-        columns.append(Column("entry", "bigint", Role.CONSTANT))
-        keys = replace(plan, tables=(TablePlan(tuple(columns), (replace(field, slots=slots),)),))
-        session.create(QUARANTINED_KEYS, keys.main, "temporary")
-        encoder = slow_encoder(keys)
-        entries = quarantine.documents_of(session.connection, work.stream.id, work.generation)
-        with session.copy([QUARANTINED_KEYS], keys) as sink:
-            for entry, document in entries:
-                identity = id_of(document)
-                if identity is None:
-                    continue
-                batch = batch_of([id_document(*identity)])
-                encoder.encode(batch.data, batch.offset, {"entry": entry.to_bytes(8, "big")})
-                sink.write([encoder.output(0)])
+        entries = quarantine.documents_of(
+            session.connection, work.stream.id, work.generation, work.batch
+        )
+        stage_entries(session, plan, QUARANTINED_KEYS, entries)
         return QUARANTINED_KEYS
+
+    def _renew_quarantine(self, merge: MergePlan) -> None:
+        """End the entries of documents that are rows now, or gone, or in quarantine anew."""
+        work, session, connection = self.work, self.work.session, self.work.session.connection
+        mine = (work.stream.id, work.generation, work.batch)
+        others = quarantine.others_of(connection, *mine)
+        if not others or merge.plan.key_column is None:
+            return
+        stage_entries(session, merge.plan, OPEN_KEYS, others)
+        new = [entry for entry, _ in quarantine.documents_of(connection, *mine)]
+        quarantine.renew(connection, session.entries_met(merge, OPEN_KEYS), new)
+        session.drop([OPEN_KEYS])
+
+    def _stage_gone(self, plan: Plan) -> TableName | None:
+        """Put the keys of rows that are to leave where the merge can find them."""
+        if plan.key_column is None:
+            return None
+        # An id that fits no column is in no row.
+        stage_keys(self.work.session, key_plan(plan), GONE_KEYS, batches_of(self.work.gone))
+        return GONE_KEYS
 
     # -- both ----------------------------------------------------------------------------------
 
     def _add_indexes(self, plan: Plan, table: TableName) -> list[str]:
-        if self.work.job.settings.load == "append" and not plan.keyed:
+        if self.work.purpose.load == "append" and not plan.keyed:
             return []
         unmet = self.work.session.add_indexes(
             table, wishes_for(plan, self.work.job.source.collection)
@@ -364,7 +381,7 @@ class Publisher:
     def _save(self, copied: Copied, plan: Plan, counts: MergeCounts) -> StreamSummary:
         """Write the state that speaks for the rows, in the transaction that shows them."""
         work, job, session = self.work, self.work.job, self.work.session
-        connection, account = session.connection, copied.account
+        connection, account, purpose = session.connection, copied.account, work.purpose
         summary = self._summary(copied, plan, counts)
         names = [public_table(job.table, table, plan.settings).name for table in plan.tables]
         with session.together():
@@ -372,16 +389,17 @@ class Publisher:
                 connection,
                 work.stream,
                 source=job.source.identity,
-                method="full",
+                method=purpose.method,
                 settings=job.settings,
                 plan=plan_to_json(plan),
                 generation=work.generation,
                 consistent_at=copied.consistent_at,
+                position=purpose.position_at(copied.consistent_at),
             )
-            if self.retried is None:
+            if purpose.retried is not None:
+                quarantine.settle(connection, work.stream.id, work.generation, purpose.retried)
+            elif not purpose.partial:
                 quarantine.supersede(connection, work.stream.id, work.generation)
-            else:
-                quarantine.settle(connection, work.stream.id, work.generation, self.retried)
             runs.record_changes(connection, job.run, work.stream.id, work.shape.changes)
             runs.record_columns(
                 connection,
@@ -389,7 +407,7 @@ class Publisher:
                 names,
                 plan,
                 account.profile,
-                all_read=self.retried is None,
+                all_read=not purpose.partial,
             )
             runs.record_stream(
                 connection,
@@ -401,7 +419,8 @@ class Publisher:
             )
             if copied.from_ledger:
                 ledger.clear(connection, work.stream.id)
-            leases.release(connection, work.stream.id, job.holder)
+            if not purpose.keeps_lease:
+                leases.release(connection, work.stream.id, job.holder)
         return summary
 
     def _summary(self, copied: Copied, plan: Plan, counts: MergeCounts) -> StreamSummary:
@@ -429,6 +448,7 @@ class Publisher:
             collection=collection.name,
             target_schema=job.table.schema,
             target_table=job.table.name,
+            method=work.purpose.method,
             load=job.settings.load,
             tally=tally,
             by_value_paths=paths,
@@ -449,7 +469,7 @@ class Publisher:
 
     def _notes(self, copied: Copied) -> list[str]:
         notes = []
-        fuzzy = copied.consistent_at is None and self.retried is None
+        fuzzy = copied.consistent_at is None and not self.work.purpose.partial
         if fuzzy and self.layout in ("tiny", "small", "one cursor"):
             notes.append("the server gives no snapshot reads: not one point in time")
         escaped = sum(seen.escaped for seen in copied.account.profile.values())

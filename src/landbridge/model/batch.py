@@ -15,6 +15,8 @@ from typing import Protocol
 from landbridge.model.kinds import Kind
 from landbridge.model.plan import Path, Plan
 
+Constants = dict[str, bytes | None]  # the field bytes of columns by name; None is NULL
+
 
 @dataclass(frozen=True, slots=True)
 class Batch:
@@ -26,6 +28,7 @@ class Batch:
     data: bytes
     offset: int
     bytes: int  # length of the array
+    constants: Constants | None = None  # field bytes of CONSTANT columns, its own
 
 
 class Problem(StrEnum):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from landbridge.model.plan import Column, Plan, TablePlan
@@ -69,11 +69,12 @@ class MergePlan:
     staging: tuple[TableName, ...]
     living: tuple[TableName, ...]
     load: Literal["overwrite", "upsert", "append"]
+    partial: bool = False  # staged are a few documents of many
     compare_values: bool = False
     soft_delete: bool = False
     max_delete_share_percent: float = 20.0
-    constants: dict[str, Any] = field(default_factory=dict)
-    quarantined_keys: TableName | None = None
+    quarantined_keys: TableName | None = None  # (key, entry) of documents that were set aside
+    gone_keys: TableName | None = None  # of rows that are to leave, whatever is staged
 
 
 class CopySink(Protocol):
@@ -171,6 +172,9 @@ class Session(Protocol):
 
     def find_differences(self, plan: MergePlan) -> MergeCounts:
         """Compare staged with living rows, other writers locked out, readers not."""
+
+    def entries_met(self, plan: MergePlan, entries: TableName) -> list[int]:
+        """Return the entries, of a table (key, entry), whose documents the merge speaks of."""
 
     def apply_differences(self, plan: MergePlan) -> list[int]:
         """Write the differences found; return the quarantine entries whose old rows left."""

@@ -41,11 +41,15 @@ def lock_for_merge(connection: Connection, merge: MergePlan) -> None:
 def find_differences(connection: Connection, merge: MergePlan) -> MergeCounts:
     """Compare staged with living rows; the differences stay in a temporary table for `apply`."""
     connection.execute("SELECT set_config('work_mem', %s, true)", (_JOIN_MEMORY,))
+    if merge.partial:
+        _prefer_index(connection, merge)
     # A pooled session may run several publishes in one transaction-less life.
     connection.execute("DROP TABLE IF EXISTS pg_temp.lb_diff")
     keyed = merge.plan.key_column is not None
     query = _keyed_differences(merge) if keyed else _keyless_differences(merge)
     connection.execute(sql.SQL("CREATE TEMPORARY TABLE lb_diff ON COMMIT DROP AS {}").format(query))
+    if merge.gone_keys is not None:
+        _mark_gone(connection, merge, merge.gone_keys)
     if merge.quarantined_keys is not None:
         _mark_quarantined(connection, merge, merge.quarantined_keys)
     counts = dict(
@@ -65,6 +69,49 @@ def find_differences(connection: Connection, merge: MergePlan) -> MergeCounts:
     return _guarded(connection, merge, found)
 
 
+def _prefer_index(connection: Connection, merge: MergePlan) -> None:
+    """Let the planner know how few rows are staged, and that the table's key is in memory."""
+    connection.execute("SELECT set_config('random_page_cost', '1.1', true)")
+    key = sql.Identifier(merge.plan.key_column or "_lb_hash")
+    connection.execute(sql.SQL("ANALYZE {} ({})").format(identifier(merge.staging[0]), key))
+
+
+def _mark_gone(connection: Connection, merge: MergePlan, keys: TableName) -> None:
+    """Let rows leave the table by their key; a document that is staged is there after all."""
+    if merge.load == "append":
+        return
+    living = sql.SQL(" AND t._sdc_deleted_at IS NULL") if merge.soft_delete else sql.SQL("")
+    connection.execute(
+        sql.SQL(
+            "INSERT INTO {diff} SELECT DISTINCT t.{key}, 'd' FROM {keys} g JOIN {living} t"
+            " ON t.{key} = g.{key} WHERE NOT EXISTS"
+            " (SELECT FROM {staging} s WHERE s.{key} = g.{key}){still}"
+        ).format(
+            diff=_DIFF,
+            key=sql.Identifier(merge.plan.key_column or "_id"),
+            keys=identifier(keys),
+            living=identifier(merge.living[0]),
+            staging=identifier(merge.staging[0]),
+            still=living,
+        )
+    )
+
+
+def entries_met(connection: Connection, merge: MergePlan, entries: TableName) -> list[int]:
+    """Return the entries, of a table (key, entry), whose documents this merge speaks of."""
+    key = sql.Identifier(merge.plan.key_column or "_id")
+    tables = [merge.staging[0], merge.quarantined_keys, merge.gone_keys]
+    known = sql.SQL(" UNION ALL ").join(
+        sql.SQL("SELECT {} FROM {}").format(key, identifier(table))
+        for table in tables
+        if table is not None
+    )
+    rows = connection.execute(
+        sql.SQL("SELECT entry FROM {} WHERE {} IN ({})").format(identifier(entries), key, known)
+    )
+    return [entry for (entry,) in rows]
+
+
 def _mark_quarantined(connection: Connection, merge: MergePlan, keys: TableName) -> None:
     """Let the old rows of documents that are in quarantine now leave the table as such."""
     key = sql.Identifier(merge.plan.key_column or "_id")
@@ -74,7 +121,7 @@ def _mark_quarantined(connection: Connection, merge: MergePlan, keys: TableName)
         "keys": identifier(keys),
         "key": key,
     }
-    if merge.load == "upsert":
+    if merge.load != "overwrite":
         query = (
             "INSERT INTO {diff} SELECT {key}, 'q' FROM {living}"
             " WHERE {key} IN (SELECT {key} FROM {keys})"
@@ -128,7 +175,14 @@ def _keyed_differences(merge: MergePlan) -> sql.Composed:
     key = sql.Identifier(merge.plan.key_column or "_id")
     staging = identifier(merge.staging[0])
     living: sql.Composable = identifier(merge.living[0])
-    if merge.load == "append":
+    on: sql.Composable = sql.SQL("s.{key} = t.{key}").format(key=key)
+    if merge.load == "append" and merge.partial:
+        living = sql.SQL(
+            "LATERAL (SELECT * FROM {living} WHERE {key} = s.{key}"
+            " ORDER BY _sdc_sequence DESC LIMIT 1)"
+        ).format(key=key, living=living)
+        on = sql.SQL("true")
+    elif merge.load == "append":
         living = sql.SQL(
             "(SELECT DISTINCT ON ({key}) * FROM {living} ORDER BY {key}, _sdc_sequence DESC)"
         ).format(key=key, living=living)
@@ -144,10 +198,10 @@ def _keyed_differences(merge: MergePlan) -> sql.Composed:
         """
         SELECT coalesce(s.{key}, t.{key}) AS key,
                CASE WHEN t.{key} IS NULL THEN 'i' WHEN s.{key} IS NULL THEN 'd' ELSE 'u' END AS what
-        FROM {staging} s {join} {living} t ON s.{key} = t.{key}
+        FROM {staging} s {join} {living} t ON {on}
         WHERE t.{key} IS NULL OR {gone} OR (s.{key} IS NOT NULL AND {differs})
         """
-    ).format(key=key, staging=staging, join=join, living=living, gone=gone, differs=differs)
+    ).format(key=key, staging=staging, join=join, living=living, on=on, gone=gone, differs=differs)
 
 
 def _images_differ(merge: MergePlan) -> sql.Composed:

@@ -204,6 +204,10 @@ class PostgresSession:
         merge.lock_for_merge(self.connection, plan)
         return merge.find_differences(self.connection, plan)
 
+    def entries_met(self, plan: MergePlan, entries: TableName) -> list[int]:
+        """Return the entries, of a table (key, entry), whose documents the merge speaks of."""
+        return merge.entries_met(self.connection, plan, entries)
+
     def apply_differences(self, plan: MergePlan) -> list[int]:
         """Write the differences found; return the quarantine entries whose old rows left."""
         return merge.apply(self.connection, plan)

@@ -44,17 +44,28 @@ def start_plan(settings: Settings, *, keyed: bool) -> Plan:
         )
         if wanted:
             columns.append(Column(name, column_type, Role.CONSTANT))
+    if settings.keeps_history:
+        columns.append(Column("_lb_operation", TEXT, Role.CONSTANT))
+        columns.append(Column("_lb_cluster_time", TIMESTAMPTZ, Role.CONSTANT))
     columns.append(Column("_lb_hash", "uuid", Role.HASH))
     return Plan(0, settings, (TablePlan(tuple(columns)),), keyed)
 
 
 def same_shape(settings: Settings, earlier: Mapping[str, Any]) -> bool:
     """Return whether a table loaded under `earlier` settings can take rows under these."""
-    appends = (settings.load == "append", earlier["load"] == "append")
-    metadata = (settings.metadata, settings.soft_delete and not settings.metadata)
-    before = (earlier["metadata"], earlier["soft_delete"] and not earlier["metadata"])
-    shape = all(getattr(settings, name) == earlier[name] for name in SHAPING)
-    return shape and appends[0] == appends[1] and metadata == before
+    before = Settings.from_json(earlier)
+    shape = all(getattr(settings, name) == getattr(before, name) for name in SHAPING)
+    return shape and _added(settings) == _added(before)
+
+
+def _added(settings: Settings) -> tuple[bool, ...]:
+    """Return what decides the columns that landbridge adds."""
+    return (
+        settings.load == "append",
+        settings.keeps_history,
+        settings.metadata,
+        settings.soft_delete and not settings.metadata,
+    )
 
 
 def carry_on(plan: Plan) -> Plan:

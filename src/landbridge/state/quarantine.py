@@ -175,15 +175,53 @@ def waiting(
 
 
 def documents_of(
-    connection: Connection, stream_id: int, generation: int
+    connection: Connection, stream_id: int, generation: int, chunk: int | None = None
 ) -> list[tuple[int, bytes]]:
-    """Return (entry, document) of everything set aside under one generation."""
+    """Return (entry, document) of everything set aside under one generation, or one chunk of it."""
     rows = connection.execute(
         "SELECT id, document FROM landbridge.quarantine"
-        " WHERE stream_id = %s AND generation = %s ORDER BY id",
-        (stream_id, generation),
+        " WHERE stream_id = %s AND generation = %s AND (%s::int IS NULL OR chunk = %s) ORDER BY id",
+        (stream_id, generation, chunk, chunk),
     )
     return [(entry, bytes(document)) for entry, document in rows]
+
+
+def others_of(
+    connection: Connection, stream_id: int, generation: int, chunk: int | None = None
+) -> list[tuple[int, bytes]]:
+    """Return (entry, document) of a stream's entries that `documents_of` does not return."""
+    rows = connection.execute(
+        "SELECT id, document FROM landbridge.quarantine WHERE stream_id = %s"
+        " AND NOT (generation = %s AND (%s::int IS NULL OR chunk IS NOT DISTINCT FROM %s))",
+        (stream_id, generation, chunk, chunk),
+    )
+    return [(entry, bytes(document)) for entry, document in rows]
+
+
+def renew(connection: Connection, met: Sequence[int], new: Sequence[int]) -> None:
+    """End entries whose documents a partial load has met again; unchanged ones keep their id.
+
+    `new` are the entries that the load made itself.
+    """
+    connection.execute(
+        """
+        WITH same AS (
+            SELECT DISTINCT ON (new.id) new.id AS new_id, old.id AS old_id
+            FROM landbridge.quarantine new JOIN landbridge.quarantine old
+              ON old.document = new.document AND old.reason = new.reason
+            WHERE new.id = ANY(%(new)s) AND old.id = ANY(%(met)s)
+            ORDER BY new.id, old.id)
+        DELETE FROM landbridge.quarantine
+        WHERE id IN (SELECT new_id FROM same)
+           OR (id = ANY(%(met)s) AND id NOT IN (SELECT old_id FROM same))
+        """,
+        {"met": list(met), "new": list(new)},
+    )
+
+
+def end_all(connection: Connection, stream_id: int) -> None:
+    """End every entry of a stream whose collection holds nothing any more."""
+    connection.execute("DELETE FROM landbridge.quarantine WHERE stream_id = %s", (stream_id,))
 
 
 def mark_replaced(connection: Connection, entries: Sequence[int]) -> None:

@@ -47,17 +47,27 @@ def record_stream(
     layout: str | None,
     bytes_read: int,
 ) -> None:
-    """Write what one stream of a run did."""
+    """Write what one stream of a run did, added to what it did before in the same run."""
     tally = asdict(summary.tally)
     connection.execute(
         """
-        INSERT INTO landbridge.run_stream (run_id, stream_id, method, load, layout, read, inserted,
-            updated, unchanged, deleted, quarantined, discarded, by_value, bytes, seconds,
-            consistent_at, error)
+        INSERT INTO landbridge.run_stream AS r (run_id, stream_id, method, load, layout, read,
+            inserted,
+            updated, unchanged, deleted, quarantined, discarded, by_value, events, without_key,
+            bytes, seconds, consistent_at, error)
         VALUES (%(run)s, %(stream)s, %(method)s, %(load)s, %(layout)s, %(read)s, %(inserted)s,
             %(updated)s, %(unchanged)s, %(deleted)s, %(quarantined)s, %(discarded)s, %(by_value)s,
-            %(bytes)s, %(seconds)s, %(consistent_at)s, %(error)s)
-        ON CONFLICT (run_id, stream_id) DO NOTHING
+            %(events)s, %(without_key)s, %(bytes)s, %(seconds)s, %(consistent_at)s, %(error)s)
+        ON CONFLICT (run_id, stream_id) DO UPDATE
+        SET read = r.read + excluded.read, inserted = r.inserted + excluded.inserted,
+            updated = r.updated + excluded.updated, unchanged = r.unchanged + excluded.unchanged,
+            deleted = r.deleted + excluded.deleted,
+            quarantined = r.quarantined + excluded.quarantined,
+            discarded = r.discarded + excluded.discarded, by_value = r.by_value + excluded.by_value,
+            events = r.events + excluded.events, without_key = excluded.without_key,
+            bytes = r.bytes + excluded.bytes, seconds = r.seconds + excluded.seconds,
+            consistent_at = excluded.consistent_at, error = excluded.error,
+            finished_at = now()
         """,
         {
             **tally,
@@ -66,6 +76,8 @@ def record_stream(
             "method": summary.method,
             "load": summary.load,
             "layout": layout,
+            "events": summary.events,
+            "without_key": summary.without_key,
             "bytes": bytes_read,
             "seconds": summary.seconds,
             "consistent_at": summary.consistent_at,
@@ -81,7 +93,7 @@ def record_failure(connection: Connection, run: str, summary: StreamSummary) -> 
         INSERT INTO landbridge.run_stream (run_id, stream_id, method, load, seconds, error)
         SELECT %s, id, %s, %s, %s, %s FROM landbridge.stream
         WHERE target_schema = %s AND target_table = %s
-        ON CONFLICT (run_id, stream_id) DO NOTHING
+        ON CONFLICT (run_id, stream_id) DO UPDATE SET error = excluded.error
         """,
         (
             run,

@@ -8,6 +8,7 @@ Promises  One living holder a stream. `lock_for_publish` and `lock_for_chunk` fa
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -41,6 +42,8 @@ class StreamRecord:
     epoch: int
     generation: int
     loading: dict[str, Any] | None
+    position: dict[str, Any] | None
+    pending: dict[str, Any] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,20 +138,11 @@ def raise_epoch(connection: Connection, stream_id: int) -> StreamRecord:
     row = connection.execute(
         "UPDATE landbridge.stream SET epoch = epoch + 1 WHERE id = %s"
         " RETURNING database, collection, target_schema, target_table,"
-        " settings, plan, epoch, generation, loading",
+        " settings, plan, epoch, generation, loading, position, pending",
         (stream_id,),
     ).fetchone()
     assert row is not None
-    settings, plan, epoch, generation, loading = row[4:]
-    return StreamRecord(
-        stream_id,
-        StreamKey(*row[:4]),
-        settings,
-        plan,
-        epoch,
-        generation,
-        loading,
-    )
+    return StreamRecord(stream_id, StreamKey(*row[:4]), *row[4:])
 
 
 def lock_for_chunk(connection: Connection, stream: StreamRecord) -> None:
@@ -220,6 +214,44 @@ def save_loading(
     _require(cursor, stream)
 
 
+def save_pending(connection: Connection, stream: StreamRecord, position: dict[str, Any]) -> None:
+    """Remember where following begins once the copy that starts now is published.
+
+    Raises:
+        FencedError: another run has taken the stream.
+
+    """
+    cursor = connection.execute(
+        "UPDATE landbridge.stream SET pending = %s WHERE id = %s AND epoch = %s RETURNING 1",
+        (Jsonb(position), stream.id, stream.epoch),
+    )
+    _require(cursor, stream)
+
+
+def save_positions(
+    connection: Connection, positions: Sequence[tuple[StreamRecord, dict[str, Any]]]
+) -> None:
+    """Move streams on whose rows did not change, all or none of them.
+
+    Raises:
+        FencedError: another run has taken one of the streams.
+
+    """
+    moved = connection.execute(
+        "UPDATE landbridge.stream s SET position = p.position, last_success_at = now()"
+        " FROM unnest(%s::bigint[], %s::bigint[], %s::jsonb[]) AS p (id, epoch, position)"
+        " WHERE s.id = p.id AND s.epoch = p.epoch RETURNING s.id",
+        (
+            [stream.id for stream, _ in positions],
+            [stream.epoch for stream, _ in positions],
+            [Jsonb(position) for _, position in positions],
+        ),
+    ).fetchall()
+    if len(moved) != len(positions):
+        known = {number for (number,) in moved}
+        raise _fenced(next(stream for stream, _ in positions if stream.id not in known))
+
+
 def save_published(
     connection: Connection,
     stream: StreamRecord,
@@ -230,6 +262,7 @@ def save_published(
     plan: dict[str, Any],
     generation: int,
     consistent_at: str | None,
+    position: dict[str, Any] | None,
 ) -> None:
     """Make a load the one that readers see; belongs in the transaction that shows its rows."""
     unchanged = plan == stream.plan
@@ -239,6 +272,7 @@ def save_published(
         SET source = %s, method = %s, load = %s, settings = %s, fingerprint = %s,
             plan = CASE WHEN %s THEN plan ELSE %s END,
             generation = %s, loading = NULL, consistent_at = %s,
+            position = coalesce(%s, position), pending = NULL,
             last_success_at = now()
         WHERE id = %s
         """,
@@ -252,6 +286,7 @@ def save_published(
             None if unchanged else Jsonb(plan),
             generation,
             consistent_at,
+            None if position is None else Jsonb(position),
             stream.id,
         ),
     )

@@ -1,0 +1,35 @@
+"""What a load is for: how its rows meet the living ones, and what speaks for them afterwards.
+
+For       `load` and `publish`, which do the same for every method.
+Touches   Nothing.
+Promises  Frozen; decided before the first document is read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from landbridge.model.position import Bookmark, ClusterTime, LogPosition
+from landbridge.model.settings import Load, Method
+
+
+@dataclass(frozen=True, slots=True)
+class Purpose:
+    """How one load is published."""
+
+    method: Method
+    load: Load
+    position: LogPosition | Bookmark | None = None  # None: the stream's own stays as it is
+    partial: bool = False  # not every document of the collection is read
+    guarded: bool = True  # deletes are held against the guard; those of the log are a fact
+    retried: Sequence[int] | None = None  # quarantine entries that are tried again
+    keeps_lease: bool = False  # the run goes on with the stream
+
+    def position_at(self, consistent_at: str | None) -> dict[str, Any] | None:
+        """Return what to save beside rows that are as of that cluster time, where they are."""
+        position = self.position
+        if isinstance(position, LogPosition) and consistent_at:
+            position = replace(position, snapshot=ClusterTime.parse(consistent_at))
+        return position.to_json() if position else None

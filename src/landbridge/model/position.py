@@ -1,0 +1,121 @@
+"""How far a stream has come: a place in the source's log, or the largest keys that were read.
+
+For       The methods `log` and `incremental`; `landbridge.stream.position` holds one as JSON.
+Touches   Nothing.
+Promises  Values keep their BSON type, and compare as the source compares them.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+# A resume token begins with 82, then the cluster time: seconds and increment, 4 bytes each.
+_TOKEN = re.compile(r"82([0-9a-f]{8})([0-9a-f]{8})(?:[0-9a-f]{2})*", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ClusterTime:
+    """A moment in the order of all writes of a replica set."""
+
+    seconds: int
+    increment: int
+
+    def __str__(self) -> str:
+        return f"{self.seconds}:{self.increment}"
+
+    @classmethod
+    def parse(cls, text: str) -> ClusterTime:
+        """Read `seconds:increment`."""
+        seconds, _, increment = text.partition(":")
+        return cls(int(seconds), int(increment))
+
+
+@dataclass(frozen=True, slots=True)
+class LogPosition:
+    """A place in the log: all events up to `token` are in the rows.
+
+    `token` is the `_data` of a resume token, hex digits that sort as the log does. `snapshot` is
+    the time of a copy that holds the events up to it as well. `uuid` is the collection's own.
+    """
+
+    token: str
+    snapshot: ClusterTime | None = None
+    uuid: str | None = None
+
+    @property
+    def time(self) -> ClusterTime:
+        """The cluster time in the token. Raises `ValueError` where it is none."""
+        found = _TOKEN.fullmatch(self.token)
+        if found is None:
+            raise ValueError(f"not a resume token: {self.token[:40]!r}")
+        return ClusterTime(int(found[1], 16), int(found[2], 16))
+
+    @property
+    def reached(self) -> ClusterTime:
+        """The cluster time whose state the rows have."""
+        return max(self.time, self.snapshot) if self.snapshot else self.time
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what the state keeps."""
+        return {
+            "method": "log",
+            "token": self.token,
+            "time": str(self.time),
+            "snapshot": str(self.snapshot) if self.snapshot else None,
+            "uuid": self.uuid,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any] | None) -> LogPosition | None:
+        """Return what `to_json` described; None for a position of another method."""
+        if not data or data.get("method") != "log":
+            return None
+        snapshot = data.get("snapshot")
+        return cls(
+            str(data["token"]), ClusterTime.parse(snapshot) if snapshot else None, data.get("uuid")
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Bookmark:
+    """The largest value of a replication key in each bracket of types that compare.
+
+    A value is a BSON document `{v: …}`. `by_id` is the same for the `_id` of documents that have
+    no key. `runs` counts runs since the last sweep.
+    """
+
+    key: str
+    values: dict[str, bytes] = field(default_factory=dict)
+    by_id: dict[str, bytes] = field(default_factory=dict)
+    runs: int = 0
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what the state keeps."""
+        return {
+            "method": "incremental",
+            "key": self.key,
+            "values": _encoded(self.values),
+            "by_id": _encoded(self.by_id),
+            "runs": self.runs,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any] | None) -> Bookmark | None:
+        """Return what `to_json` described; None for a position of another method."""
+        if not data or data.get("method") != "incremental":
+            return None
+        return cls(
+            data["key"], _decoded(data["values"]), _decoded(data["by_id"]), int(data["runs"])
+        )
+
+
+def _encoded(values: Mapping[str, bytes]) -> dict[str, str]:
+    return {name: base64.b64encode(value).decode() for name, value in values.items()}
+
+
+def _decoded(values: Mapping[str, str]) -> dict[str, bytes]:
+    return {name: base64.b64decode(value) for name, value in values.items()}
