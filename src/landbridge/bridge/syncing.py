@@ -11,18 +11,18 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 from landbridge.bridge.run import Run, begun, error_of, finish, job_of, record_failure, silent
 from landbridge.bridge.tables import named, tables_of
 from landbridge.codec import COMPILED, names
 from landbridge.config import selection
-from landbridge.engine import dry_run, full
+from landbridge.engine import dry_run, full, incremental
 from landbridge.engine.wishes import AUTO
 from landbridge.errors import (
     InternalError,
     LandbridgeError,
     RetryableError,
-    UnsupportedError,
     UsageError,
 )
 from landbridge.model.report import SyncPlan
@@ -52,7 +52,6 @@ def sync(
     schema: str | None = None,
     select: Sequence[str] = (),
     exclude: Sequence[str] = (),
-    method: str = "full",
     settings: Settings | None = None,
     jobs: int = 3,
     observer: Observer | None = None,
@@ -65,8 +64,7 @@ def sync(
         schema: target schema; the source database's name under the name policy by default.
         select: names or patterns (`*`, `?`) of collections; all by default.
         exclude: names or patterns to leave out.
-        method: `full`.
-        settings: how tables are shaped and loaded.
+        settings: what is read, and how tables are shaped and loaded.
         jobs: collections at once.
         observer: called with every step of progress, from several threads.
 
@@ -77,8 +75,7 @@ def sync(
         LandbridgeError: what stops the whole run: a URI, a connection, a selection.
 
     """
-    settings = settings or Settings()
-    _refuse(method, settings)
+    settings, notes = _possible(settings or Settings())
     began = time.monotonic()
     with connect(source) as mongo:
         chosen = selection.select(catalog.collections(mongo), select, exclude)
@@ -93,22 +90,21 @@ def sync(
             done = _all_of(load, chosen, jobs, run)
             error = error_of(done)
             finish(run, error)
-    return Summary(tuple(done), time.monotonic() - began, error, run.id, _SLOW)
+    return Summary(tuple(done), time.monotonic() - began, error, run.id, (*_SLOW, *notes))
 
 
-def _refuse(method: str, settings: Settings) -> None:
-    if method != "full":
-        raise UnsupportedError(
-            f"the method {method} is not there yet",
-            why="this version loads by the method full",
-            fix="use --method full, which also brings updates and deletes",
-        )
+def _possible(settings: Settings) -> tuple[Settings, tuple[str, ...]]:
+    """Return the settings that keep what was asked for, and what is to be said of them."""
     if settings.load == "append" and settings.arrays == "table":
         raise UsageError(
             "--arrays table cannot be used with --load append",
             why="a child row would not say which version of its parent it belongs to",
             fix="keep arrays in jsonb (--arrays jsonb), or use another --load",
         )
+    if settings.method == "incremental" and settings.load == "overwrite":
+        note = "--load overwrite asks for all documents: the method is full, not incremental"
+        return replace(settings, method="full"), (note,)
+    return settings, ()
 
 
 def _all_of(
@@ -147,7 +143,11 @@ def _load_stream(
                 if AUTO in settings.indexes:
                     described = catalog.with_indexes(mongo, described)
                 source = CollectionSource(mongo, described)
-                summary = full.load(job_of(run, source, table, neighbours, settings))
+                job = job_of(run, source, table, neighbours, settings)
+                if settings.method == "incremental":
+                    summary = incremental.load(job, source)
+                else:
+                    summary = full.load(job)
                 run.observer(Progress(collection.stream, "done", summary.tally.read))
                 return summary
         except RetryableError as error:
@@ -167,6 +167,7 @@ def _load_stream(
         collection=collection.name,
         target_schema=table.schema,
         target_table=table.name,
+        method=settings.method,
         load=settings.load,
         seconds=time.monotonic() - began,
         error=failure.to_json(),
@@ -188,8 +189,7 @@ def plan_sync(
 
     The parameters and the errors are those of `sync`.
     """
-    settings = settings or Settings()
-    _refuse("full", settings)
+    settings, _ = _possible(settings or Settings())
     with connect(source) as mongo:
         chosen = selection.select(catalog.collections(mongo), select, exclude)
         schema = schema or names.table_name(mongo.database, settings)

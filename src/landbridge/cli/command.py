@@ -16,6 +16,8 @@ import click
 HELP_WIDTH_MAX = 100
 _UNITS = {"": 1, "B": 1, "KB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30, "TB": 1 << 40}
 _SIZE = re.compile(r"(\d+)\s*([kmgt]?b)?", re.IGNORECASE)
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*([smhd]?)", re.IGNORECASE)
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -77,6 +79,26 @@ def byte_size(text: str | int) -> int:
         raise click.BadParameter(f"{text!r} is no size; write 500MB, 1GB or a number of bytes.")
     number, unit = match.groups()
     return int(number) * _UNITS[(unit or "").upper()]
+
+
+def duration(text: str | float) -> float:
+    """Read a time: a number of seconds, or one with s, m, h or d; return seconds."""
+    match = _DURATION.fullmatch(str(text).strip())
+    if match is None:
+        raise click.BadParameter(f"{text!r} is no time; write 90s, 30m, 1h or 1d.")
+    number, unit = match.groups()
+    return float(number) * _SECONDS[(unit or "s").lower()]
+
+
+def every_nth(text: str | int) -> int:
+    """Read `always`, `never` or every Nth; return N, 0 for never."""
+    words = {"always": 1, "never": 0}
+    name = str(text).strip().lower()
+    if name in words:
+        return words[name]
+    if not name.isdigit() or int(name) == 0:
+        raise click.BadParameter(f"{text!r} is not always, never or a number such as 24.")
+    return int(name)
 
 
 def option(*names: str, **attributes: Any) -> Callable[[Decorated], Decorated]:

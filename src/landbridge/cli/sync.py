@@ -13,14 +13,25 @@ from typing import Any
 
 import click
 
-from landbridge.cli.command import Command, byte_size, choice, common_options, option
+from landbridge.cli.command import (
+    Command,
+    byte_size,
+    choice,
+    common_options,
+    duration,
+    every_nth,
+    option,
+)
 from landbridge.cli.ends import SOURCE_VARIABLE, TARGET_VARIABLE, find_source, find_target
-from landbridge.errors import UnsupportedError
+from landbridge.errors import UsageError
 from landbridge.model import settings as choices
 from landbridge.model.settings import Settings
 
 ENDS, WHAT, HOW = "Where from, where to", "What", "How it is loaded"
+INCREMENTAL, LOG = "With --method incremental", "With --method log"
 SHAPE, CARE, OUTPUT = "Shape of the tables", "Care", "Output"
+# Lists made for other tools name these too; a collection that is made brings no document.
+DDL_OPERATIONS = ("create", "drop", "rename", "dropDatabase", "invalidate")
 COLUMNS_MAX = 1500  # PostgreSQL's 1,600 less what landbridge adds and what variants may need.
 DEFAULTS = Settings()
 
@@ -60,20 +71,86 @@ DEFAULTS = Settings()
 )
 @option(
     "--method",
-    type=click.Choice(["full", "incremental", "log"]),
-    default="full",
+    type=choice(choices.Method),
+    default=DEFAULTS.method,
     show_default=True,
     group=WHAT,
-    help="What is read. This version has full: everything.",
+    help="full: everything. incremental: what is new by --key, and a look at all ids for deletes. "
+    "log: every change, from the source's change stream (needs a replica set).",
 )
 @option(
     "--load",
     type=choice(choices.Load),
-    default=DEFAULTS.load,
-    show_default=True,
+    default=None,
     group=HOW,
     help="overwrite: the table becomes exactly the collection, deletes included. "
-    "upsert: nothing is deleted. append: every version of a document is kept.",
+    "upsert: rows are inserted and updated; deletes come with --sweep or the log. "
+    "append: every version of a document is kept.  [default: overwrite for full, else upsert]",
+)
+@option(
+    "--key",
+    default=DEFAULTS.key,
+    show_default=True,
+    metavar="F",
+    group=INCREMENTAL,
+    help="Field that grows with each change, dotted where it is nested: updatedAt, say.",
+)
+@option(
+    "--lookback",
+    "lookback_seconds",
+    type=duration,
+    default=None,
+    metavar="D",
+    group=INCREMENTAL,
+    help="Read again what lies so far before the last run: 10m, say.  [default: 5m for keys that "
+    "hold a time]",
+)
+@option(
+    "--sweep",
+    type=every_nth,
+    default="always",
+    show_default=True,
+    metavar="always|never|N",
+    group=INCREMENTAL,
+    help="Compare all ids with the table, for deletes: in each run, in none, in every Nth.",
+)
+@option(
+    "--missing-key",
+    type=choice(choices.MissingKey),
+    default=DEFAULTS.missing_key,
+    show_default=True,
+    group=INCREMENTAL,
+    help="Documents without the key: go on by their _id, or leave them to a full run.",
+)
+@option(
+    "--follow",
+    is_flag=True,
+    group=LOG,
+    help="Go on until told to stop (SIGTERM, Ctrl-C). Implies --method log.",
+)
+@option(
+    "--operations",
+    default=",".join(DEFAULTS.operations),
+    show_default=True,
+    metavar="LIST",
+    group=LOG,
+    help="Kinds of changes to apply.",
+)
+@option(
+    "--on-ddl",
+    type=choice(choices.OnDdl),
+    default=DEFAULTS.on_ddl,
+    show_default=True,
+    group=LOG,
+    help="A collection that is dropped or renamed: empty its table (--max-delete-share applies), "
+    "or stop.",
+)
+@option(
+    "--heal/--no-heal",
+    default=None,
+    group=LOG,
+    help="Where the log no longer reaches back to the last run: compare all documents with the "
+    "table, and fetch what differs; or fail.  [default: --heal with --follow]",
 )
 @option(
     "--index",
@@ -251,7 +328,11 @@ def sync(
     select: tuple[str, ...],
     collections: str | None,
     exclude: tuple[str, ...],
-    method: str,
+    method: choices.Method,
+    load: choices.Load | None,
+    follow: bool,
+    operations: str,
+    heal: bool | None,
     jobs: int,
     max_delete_share: float,
     rewrite_limit: int,
@@ -274,14 +355,17 @@ def sync(
           --schema raw --load upsert --json > report.json
     """
     from_end, to_end = find_source(source), find_target(target)
-    if method != "full":
-        raise UnsupportedError(
-            f"--method {method} is not in this version",
-            why="it reads collections whole, by --method full",
-            fix="leave --method out; a second run writes only the rows that differ",
-        )
+    if follow:
+        method = "log"
+    if load is not None:
+        chosen["load"] = load
     settings = Settings(
-        max_delete_share_percent=max_delete_share, rewrite_limit_bytes=rewrite_limit, **chosen
+        method=method,
+        operations=operations_of(operations),
+        heal=follow if heal is None else heal,
+        max_delete_share_percent=max_delete_share,
+        rewrite_limit_bytes=rewrite_limit,
+        **chosen,
     )
     selected = (*select, *split_names(collections))
 
@@ -311,7 +395,6 @@ def sync(
             schema=schema,
             select=selected,
             exclude=exclude,
-            method=method,
             settings=settings,
             jobs=jobs,
             observer=observer,
@@ -326,3 +409,16 @@ def sync(
 def split_names(text: str | None) -> list[str]:
     """Return the names of a list with commas."""
     return [name.strip() for name in (text or "").split(",") if name.strip()]
+
+
+def operations_of(text: str) -> tuple[str, ...]:
+    """Return the kinds of changes in a list with commas; what only DDL does is passed over."""
+    names = split_names(text)
+    unknown = [name for name in names if name not in (*choices.OPERATIONS, *DDL_OPERATIONS)]
+    if unknown:
+        raise UsageError(
+            f"--operations does not know {', '.join(unknown)}",
+            why=f"changes are {', '.join(choices.OPERATIONS)}",
+            fix="correct the list; drops and renames are --on-ddl's",
+        )
+    return tuple(name for name in names if name in choices.OPERATIONS)

@@ -18,6 +18,7 @@ from landbridge.codec.batches import batch_of, documents_in
 from landbridge.codec.ids import extended_json, id_document, id_of, id_text
 from landbridge.codec.key import canonical_key
 from landbridge.codec.twin import Twin
+from landbridge.codec.unkey import id_of_key
 from landbridge.model.batch import Encoder, Misfit
 from landbridge.model.plan import Plan
 
@@ -40,6 +41,7 @@ __all__ = [
     "extended_json",
     "id_document",
     "id_of",
+    "id_of_key",
     "id_text",
     "slow_encoder",
 ]

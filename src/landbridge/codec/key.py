@@ -31,7 +31,7 @@ from landbridge.codec.walk import (
 )
 from landbridge.model.kinds import Kind
 
-_RANK: dict[Kind, int] = {
+RANK: dict[Kind, int] = {
     Kind.MIN_KEY: 10,
     Kind.UNDEFINED: 15,
     Kind.NULL: 20,
@@ -55,17 +55,17 @@ _RANK: dict[Kind, int] = {
     Kind.CODE_WITH_SCOPE: 150,
     Kind.MAX_KEY: 240,
 }
-_HASHED = b"\xfa"
+HASHED = b"\xfa"
 _HASH_BYTES = 16
 
-_NAN, _NEGATIVE, _ZERO, _POSITIVE = b"\1", b"\2", b"\3", b"\4"
-_INFINITE = b"\xff\xff"
-_EXPONENT_BIAS = 1 << 15
-_INVERTED = bytes(range(255, -1, -1))
+NAN, NEGATIVE, ZERO, POSITIVE = b"\1", b"\2", b"\3", b"\4"
+INFINITE = b"\xff\xff"
+EXPONENT_BIAS = 1 << 15
+INVERTED = bytes(range(255, -1, -1))
 
 _END = b"\0"
 _LENGTH = Struct(">I")
-_DATE_BIAS = 1 << 63
+DATE_BIAS = 1 << 63
 
 
 def canonical_key(type_byte: int, value: bytes) -> bytes:
@@ -75,12 +75,12 @@ def canonical_key(type_byte: int, value: bytes) -> bytes:
     """
     key = _key(element_of(type_byte, value))
     if len(key) > KEY_BYTES_MAX:
-        return _HASHED + blake2b(key, digest_size=_HASH_BYTES).digest()
+        return HASHED + blake2b(key, digest_size=_HASH_BYTES).digest()
     return key
 
 
 def _key(element: Element) -> bytes:
-    return bytes((_RANK[element.kind],)) + _CONTENT[element.kind](element)
+    return bytes((RANK[element.kind],)) + _CONTENT[element.kind](element)
 
 
 def _nothing(element: Element) -> bytes:
@@ -98,19 +98,19 @@ def _string(element: Element) -> bytes:
 def _number(element: Element) -> bytes:
     value = _exact(element)
     if value == "NaN":
-        return _NAN
+        return NAN
     if isinstance(value, str):
-        return _NEGATIVE + _inverted(_INFINITE) if value[0] == "-" else _POSITIVE + _INFINITE
+        return NEGATIVE + _inverted(INFINITE) if value[0] == "-" else POSITIVE + INFINITE
     if not value.coefficient:
-        return _ZERO
+        return ZERO
     digits = str(value.coefficient)
     exponent = value.exponent + len(digits)
-    magnitude = (exponent + _EXPONENT_BIAS).to_bytes(2) + digits.rstrip("0").encode() + _END
-    return _NEGATIVE + _inverted(magnitude) if value.negative else _POSITIVE + magnitude
+    magnitude = (exponent + EXPONENT_BIAS).to_bytes(2) + digits.rstrip("0").encode() + _END
+    return NEGATIVE + _inverted(magnitude) if value.negative else POSITIVE + magnitude
 
 
 def _inverted(raw: bytes) -> bytes:
-    return raw.translate(_INVERTED)
+    return raw.translate(INVERTED)
 
 
 def _exact(element: Element) -> Decimal | str:
@@ -138,7 +138,7 @@ def _members(data: bytes, start: int, end: int, level: int) -> bytes:
     parts: list[bytes] = []
     for member in elements(data, start, end, level):
         parts += (
-            bytes((_RANK[member.kind],)),
+            bytes((RANK[member.kind],)),
             member.key,
             _END,
             _CONTENT[member.kind](member),
@@ -164,7 +164,7 @@ def _bool(element: Element) -> bytes:
 
 
 def _date(element: Element) -> bytes:
-    return (milliseconds(element) + _DATE_BIAS).to_bytes(8)
+    return (milliseconds(element) + DATE_BIAS).to_bytes(8)
 
 
 def _timestamp(element: Element) -> bytes:

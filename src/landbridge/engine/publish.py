@@ -451,10 +451,11 @@ class Publisher:
             method=work.purpose.method,
             load=job.settings.load,
             tally=tally,
+            without_key=work.purpose.without_key,
             by_value_paths=paths,
             schema_changes=tuple(work.shape.changes),
             consistent_at=copied.consistent_at,
-            notes=tuple(copied.notes + self._notes(copied)),
+            notes=(*work.purpose.notes, *copied.notes, *self._notes(copied)),
             seconds=time.monotonic() - work.began,
         )
         if not counts.refused_deletes:

@@ -26,6 +26,8 @@ class Purpose:
     guarded: bool = True  # deletes are held against the guard; those of the log are a fact
     retried: Sequence[int] | None = None  # quarantine entries that are tried again
     keeps_lease: bool = False  # the run goes on with the stream
+    without_key: int = 0  # documents without the replication key
+    notes: tuple[str, ...] = ()  # what the report says beside the counts
 
     def position_at(self, consistent_at: str | None) -> dict[str, Any] | None:
         """Return what to save beside rows that are as of that cluster time, where they are."""

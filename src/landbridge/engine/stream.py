@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from landbridge.errors import InterruptedRunError
+from landbridge.model.position import Bookmark, LogPosition
 from landbridge.model.settings import Settings
 from landbridge.model.stream import Source
 from landbridge.model.summary import Observer, Progress
@@ -63,7 +64,7 @@ def taken(job: Job, session: Session) -> Iterator[StreamRecord]:
             connection,
             job.key,
             source=job.source.identity,
-            method="full",
+            method=job.settings.method,
             settings=job.settings,
         )
         if leases.try_acquire(connection, stream_id, job.holder, job.target.pids):
@@ -84,6 +85,22 @@ def taken(job: Job, session: Session) -> Iterator[StreamRecord]:
         if fenced is not None:
             raise fenced from error
         raise
+
+
+def remembered(
+    session: Session, stream: StreamRecord, position: LogPosition | Bookmark
+) -> LogPosition | Bookmark:
+    """Write down where to go on once the copy that starts now is published, and return it.
+
+    A copy that is resumed goes on from where it was begun: what changed since is read again.
+    """
+    if stream.loading is not None and stream.pending is not None:
+        earlier = type(position).from_json(stream.pending)
+        if earlier is not None:
+            return earlier
+    with session.transaction():
+        streams.save_pending(session.connection, stream, position.to_json())
+    return position
 
 
 def stop_if_asked(job: Job) -> None:

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from landbridge.model.batch import Batch
+from landbridge.model.position import Bookmark
+from landbridge.model.replication import KeyFacts, KeyRange
 
 CollectionKind = Literal["collection", "view", "timeseries"]
 
@@ -32,6 +34,8 @@ class Collection:
     bytes: int | None = None  # uncompressed
     document_bytes: int | None = None  # average
     indexed_paths: tuple[str, ...] = ()  # first field of each index, dotted, without _id
+    uuid: str | None = None  # tells a collection from a later one of the same name
+    post_images: bool = False  # the log can hold documents as an update left them
 
     @property
     def stream(self) -> str:
@@ -96,3 +100,28 @@ class Source(Protocol):
 
     def sample(self, documents: int, seconds: float) -> list[bytes]:
         """Return up to that many documents, read for at most about that long."""
+
+
+class LiveSource(Source, Protocol):
+    """A collection that can be asked for a part of it: what is new, which ids there are."""
+
+    def key_facts(self, key: str) -> KeyFacts:
+        """Look up what there is of a replication key, now."""
+
+    def key_range(
+        self, facts: KeyFacts, bookmark: Bookmark, lookback_seconds: float, *, missing: bool
+    ) -> KeyRange:
+        """Return what to read to go on from a bookmark.
+
+        `lookback_seconds` are taken off the bookmarks that hold a time. `missing`: documents
+        without the key are wanted too, by their `_id`.
+        """
+
+    def count_key(self, wanted: KeyRange, limit: int) -> int | None:
+        """Count the documents in a range, up to `limit`; None where that would read them all."""
+
+    def read_key(self, wanted: KeyRange, *, snapshot: bool) -> AbstractContextManager[Read]:
+        """Read the documents whose replication key is in the range, in any order."""
+
+    def read_only_ids(self, ids: Sequence[bytes] | None = None) -> AbstractContextManager[Read]:
+        """Read `{_id: …}` of these ids, or of all documents by the index alone."""

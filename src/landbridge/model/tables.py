@@ -62,6 +62,14 @@ class MergeCounts:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyComparison:
+    """What a table and its source do not share, each id a BSON document `{_id: …}`."""
+
+    gone: list[bytes]  # in the table only
+    lacking: list[bytes]  # in the source only, or other than in the table
+
+
+@dataclass(frozen=True, slots=True)
 class MergePlan:
     """How staged rows become the living table's."""
 
@@ -169,6 +177,17 @@ class Session(Protocol):
 
     def take_places(self, pairs: Sequence[tuple[TableName, TableName]]) -> None:
         """Let each first table replace the second, with owner and grants, in the transaction."""
+
+    def compare_keys(
+        self,
+        plan: Plan,
+        source: TableName,
+        living: TableName,
+        staged: TableName | None,
+        *,
+        hashes: bool,
+    ) -> KeyComparison:
+        """Compare the keys of a source, in a table of their own, with those of a living table."""
 
     def find_differences(self, plan: MergePlan) -> MergeCounts:
         """Compare staged with living rows, other writers locked out, readers not."""

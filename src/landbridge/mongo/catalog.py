@@ -72,6 +72,8 @@ def with_indexes(connection: Connection, collection: Collection) -> Collection:
 
 def _collection(database: str, described: Mapping[str, Any]) -> Collection:
     options = described["options"]
+    uuid = described.get("info", {}).get("uuid")
+    images = options.get("changeStreamPreAndPostImages", {})
     clustered = "clusteredIndex" in options
     return Collection(
         database=database,
@@ -81,6 +83,8 @@ def _collection(database: str, described: Mapping[str, Any]) -> Collection:
         clustered=clustered,
         collated=options.get("collation", {}).get("locale", SIMPLE) != SIMPLE,
         id_indexed="idIndex" in described or clustered,
+        uuid=None if uuid is None else bytes(uuid).hex(),
+        post_images=bool(images.get("enabled")),
     )
 
 

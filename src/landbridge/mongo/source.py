@@ -17,14 +17,17 @@ from bson import MaxKey
 from bson.raw_bson import RawBSONDocument
 from pymongo.errors import ExecutionTimeout, OperationFailure
 
+from landbridge.model.position import Bookmark
+from landbridge.model.replication import KeyFacts, KeyRange
 from landbridge.model.stream import Collection, IdRange
-from landbridge.mongo import ranges
+from landbridge.mongo import keys, ranges
 from landbridge.mongo.connect import RAW, Connection
 from landbridge.mongo.read import CursorRead
 from landbridge.mongo.reply import ARRAY, DOCUMENT, id_element, read_reply
 from landbridge.mongo.sample import read_sample
 
 IDS_BYTES_MAX = 8_000_000  # of one command; the server takes 16 MB
+ID_BYTES = 40  # about what `{_id: …}` takes
 PROBE_MS_MAX = 100  # a view may take long to its first document
 NOT_YET_TRIES = 5
 NOT_YET_SECONDS = 0.1
@@ -110,6 +113,39 @@ class CollectionSource:
         """Read the documents with these ids, each a BSON document `{_id: …}`."""
         return self._find(*({"filter": ids_filter(group)} for group in _groups(ids)))
 
+    def key_facts(self, key: str) -> KeyFacts:
+        """Look up what there is of a replication key, now."""
+        return keys.facts(self._connection, self.collection, key)
+
+    def key_range(
+        self, facts: KeyFacts, bookmark: Bookmark, lookback_seconds: float, *, missing: bool
+    ) -> KeyRange:
+        """Return what to read to go on from a bookmark."""
+        return keys.range_from(facts, bookmark, lookback_seconds, missing=missing)
+
+    def count_key(self, wanted: KeyRange, limit: int) -> int | None:
+        """Count the documents in a range, up to `limit`; None where that would read them all."""
+        if not wanted.indexed:
+            return None
+        source = self._connection.source[self.collection.name]
+        with self._connection.translated(f"cannot count in {self.collection.stream}"):
+            return source.count_documents(keys.filter_of(wanted), limit=limit)
+
+    def read_key(self, wanted: KeyRange, *, snapshot: bool) -> CursorRead:
+        """Read the documents whose replication key is in the range, in any order."""
+        level = "snapshot" if snapshot else "majority"
+        return self._find({"filter": keys.filter_of(wanted)}, level=level)
+
+    def read_only_ids(self, ids: Sequence[bytes] | None = None) -> CursorRead:
+        """Read `{_id: …}` of these ids, or of all documents by the index alone."""
+        only: dict[str, Any] = {"projection": {"_id": 1}}
+        if ids is not None:
+            parts = [{**only, "filter": ids_filter(group)} for group in _groups(ids)]
+            return self._find(*parts, document_bytes=ID_BYTES)
+        if self.collection.id_indexed and not self.collection.clustered:
+            only |= {"hint": {"_id": 1}, "sort": {"_id": 1}}
+        return self._find(only, document_bytes=ID_BYTES)
+
     def split(self, bytes_each: int) -> list[IdRange]:
         """Cut the whole `_id` order into ranges of about that size; together they miss nothing."""
         return ranges.split(self._connection, self.collection, bytes_each)
@@ -118,12 +154,18 @@ class CollectionSource:
         """Return up to that many documents, read for at most about that long."""
         return read_sample(self._connection, self.collection, documents, seconds)
 
-    def _find(self, *parts: dict[str, Any], level: str = "majority") -> CursorRead:
+    def _find(
+        self,
+        *parts: dict[str, Any],
+        level: str = "majority",
+        document_bytes: int | None = None,
+    ) -> CursorRead:
         options: dict[str, Any] = {"readConcern": {"level": level}}
         if self.collection.kind == "view":
             options["allowDiskUse"] = True
         commands = [{"find": self.collection.name, **part, **options} for part in parts]
-        return CursorRead(self._connection, commands, self.collection.document_bytes)
+        size = document_bytes or self.collection.document_bytes
+        return CursorRead(self._connection, commands, size)
 
 
 def ids_filter(ids: Sequence[bytes]) -> RawBSONDocument:

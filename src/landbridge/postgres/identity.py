@@ -17,8 +17,7 @@ import psycopg
 from psycopg import errors as pg
 from psycopg import sql
 
-from landbridge.codec import canonical_key, id_document
-from landbridge.errors import StopError
+from landbridge.codec import canonical_key, id_document, id_of_key
 from landbridge.model.plan import Plan, Role
 from landbridge.model.tables import TableName
 from landbridge.postgres import catalog
@@ -62,42 +61,43 @@ def take_duplicates(connection: Connection, tables: Sequence[TableName], plan: P
     """
     key = sql.Identifier(plan.key_column or "_id")
     main = identifier(tables[0])
+    twice = TableName("", "lb_twice")
     with connection.transaction():
         connection.execute(
             sql.SQL(
                 "CREATE TEMPORARY TABLE lb_twice ON COMMIT DROP AS"
-                " SELECT {key} AS key FROM {main} GROUP BY 1 HAVING count(*) > 1"
+                " SELECT {key} FROM {main} GROUP BY 1 HAVING count(*) > 1"
             ).format(key=key, main=main)
         )
-        rows = connection.execute(
-            sql.SQL(
-                "SELECT DISTINCT {id} FROM {main} WHERE {key} IN (SELECT key FROM lb_twice)"
-            ).format(id=sql.SQL("{}").format(_exported(plan)), main=main, key=key)
-        ).fetchall()
+        ids = ids_of_keys(connection, plan, sql.SQL("FROM {}").format(identifier(twice)))
         for child in tables[1:]:
             connection.execute(
-                sql.SQL("DELETE FROM {} WHERE _parent_id IN (SELECT key FROM lb_twice)").format(
-                    identifier(child)
+                sql.SQL("DELETE FROM {} WHERE _parent_id IN (SELECT {} FROM lb_twice)").format(
+                    identifier(child), key
                 )
             )
         connection.execute(
-            sql.SQL("DELETE FROM {main} WHERE {key} IN (SELECT key FROM lb_twice)").format(
+            sql.SQL("DELETE FROM {main} WHERE {key} IN (SELECT {key} FROM lb_twice)").format(
                 main=main, key=key
             )
         )
-    family = plan.main.columns[plan.main.column_with(Role.ID)].family
-    escaped = plan.settings.nul == "escape"
-    return [id_document(*_bson_id(family, text, escaped)) for (text,) in rows]
+    return ids
 
 
-def _exported(plan: Plan) -> sql.Composable:
+def ids_of_keys(connection: Connection, plan: Plan, source: sql.Composable) -> list[bytes]:
+    """Return a BSON document `{_id: …}` for each row of `source`, `FROM … WHERE …`.
+
+    Its ids are equal to those of the documents where MongoDB compares them. A key that was
+    hashed tells no id; such a row is left out.
+    """
     if plan.main.column_with(Role.KEY) >= 0:
-        raise StopError(
-            "documents with ids of several kinds were returned twice by the server",
-            why="they changed while a server without snapshot reads was being read",
-            fix="start the same command again",
-        )
-    return plain_text(plan.main.columns[plan.main.column_with(Role.ID)])
+        keys = connection.execute(sql.SQL("SELECT _key {}").format(source))
+        found = (id_of_key(bytes(key)) for (key,) in keys)
+        return [id_document(*identity) for identity in found if identity is not None]
+    column = plan.main.columns[plan.main.column_with(Role.ID)]
+    escaped = plan.settings.nul == "escape"
+    rows = connection.execute(sql.SQL("SELECT {} {}").format(plain_text(column), source))
+    return [id_document(*_bson_id(column.family, text, escaped)) for (text,) in rows]
 
 
 def fill_key(

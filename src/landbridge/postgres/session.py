@@ -18,13 +18,14 @@ from landbridge.model.plan import Column, Plan, TablePlan
 from landbridge.model.tables import (
     CopySink,
     IndexWish,
+    KeyComparison,
     MergeCounts,
     MergePlan,
     Persistence,
     TableName,
     TableState,
 )
-from landbridge.postgres import catalog, ddl, identity, merge
+from landbridge.postgres import catalog, compare, ddl, identity, merge
 from landbridge.postgres.copy import copy_into
 
 LONGEST_EXACT_INTEGER = 2**53
@@ -198,6 +199,18 @@ class PostgresSession:
         if pairs:
             replaced = ", ".join(str(living) for _, living in pairs)
             ddl.with_lock_retries(self.connection, f"cannot replace {replaced}", swap)
+
+    def compare_keys(
+        self,
+        plan: Plan,
+        source: TableName,
+        living: TableName,
+        staged: TableName | None,
+        *,
+        hashes: bool,
+    ) -> KeyComparison:
+        """Compare the keys of a source, in a table of their own, with those of a living table."""
+        return compare.compare_keys(self.connection, plan, source, living, staged, hashes=hashes)
 
     def find_differences(self, plan: MergePlan) -> MergeCounts:
         """Compare staged with living rows, other writers locked out, readers not."""
