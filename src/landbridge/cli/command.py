@@ -1,4 +1,4 @@
-"""What all commands share: help that is sorted by purpose, common options, sizes in bytes.
+"""What all commands share: help that is sorted by purpose, common options, sizes and times.
 
 For       The files of the verbs.
 Touches   Nothing.
@@ -15,7 +15,9 @@ import click
 
 HELP_WIDTH_MAX = 100
 _UNITS = {"": 1, "B": 1, "KB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30, "TB": 1 << 40}
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _SIZE = re.compile(r"(\d+)\s*([kmgt]?b)?", re.IGNORECASE)
+_SPAN = re.compile(r"(\d+)\s*([smhd])", re.IGNORECASE)
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -77,6 +79,16 @@ def byte_size(text: str | int) -> int:
         raise click.BadParameter(f"{text!r} is no size; write 500MB, 1GB or a number of bytes.")
     number, unit = match.groups()
     return int(number) * _UNITS[(unit or "").upper()]
+
+
+def time_span(text: str | float) -> float:
+    """Read a span of time as seconds: a whole number with s, m, h or d."""
+    if isinstance(text, (int, float)):  # read before, as click does with a default
+        return float(text)
+    match = _SPAN.fullmatch(text.strip())
+    if match is None or not int(match[1]):
+        raise click.BadParameter(f"{text!r} is no span of time; write 90s, 30m, 1h or 1d.")
+    return float(int(match[1]) * _SECONDS[match[2].lower()])
 
 
 def option(*names: str, **attributes: Any) -> Callable[[Decorated], Decorated]:
