@@ -139,9 +139,8 @@ def quick(
     findings: list[Finding] = []
     facts: SourceFacts | None = None
     with suppress(LandbridgeError):
-        facts = mongo_side.examine(
-            mongo, mongo_side.identify(mongo), collections, method=method, key=key, short=True
-        )
+        known = mongo_side.identify(mongo, short=method != "log")
+        facts = mongo_side.examine(mongo, known, collections, method=method, key=key, short=True)
         findings += preflight.judge_source(
             facts, method=method, key=key, every_seconds=every_seconds
         )
@@ -210,7 +209,7 @@ def _look_at_source(
                 try:
                     chosen = selection.select(catalog.collections(mongo), select, exclude)
                 except PrivilegeError:
-                    looked.facts = replace(looked.facts, refused=("listCollections",))
+                    looked.facts = mongo_side.with_refusals(mongo, looked.facts, method)
                 looked.facts = mongo_side.examine(
                     mongo, looked.facts, chosen, method=method, key=key
                 )

@@ -9,6 +9,7 @@ Promises  Exit 0 when no finding is an error, 1 when one is, 2 when the command 
 from __future__ import annotations
 
 import json
+import sys
 from typing import TYPE_CHECKING
 
 import click
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 ENDS, WHAT, HOW = "Where from, where to", "What", "How it is to be loaded"
 COLOURS = {"error": "red", "warning": "yellow", "info": None, "ok": "green"}
+SERIOUS = ("error", "warning")
 
 
 @click.command(cls=Command)
@@ -150,7 +152,7 @@ def doctor(
 
 
 def show_diagnosis(diagnosis: Diagnosis) -> None:
-    """Print the findings as a table, and below it whether a sync can start."""
+    """Print the findings as a table, and at the end whether a sync can start."""
     from rich.text import Text
 
     from landbridge.cli.report import print_table, ruled_table
@@ -169,4 +171,10 @@ def show_diagnosis(diagnosis: Diagnosis) -> None:
         )
     print_table(table)
     click.echo()
+    fixes = [one.fix for one in diagnosis.findings if one.severity in SERIOUS and one.fix]
+    if fixes and sys.stdout.isatty():  # where the table has broken them into lines
+        click.echo("to mend, as it can be copied:")
+        for fix in dict.fromkeys(fixes):
+            click.echo(f"  {printable(fix)}")
+        click.echo()
     click.echo(printable(diagnosis.verdict))

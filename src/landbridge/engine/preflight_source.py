@@ -42,11 +42,10 @@ def judge_source(
 ) -> list[Finding]:
     """Return what is to be said about the source."""
     who = f", as {facts.user} of {facts.user_database}" if facts.user else ""
-    findings = [
-        Finding("ok", "reachable", SOURCE, f"MongoDB answers{who}"),
-        Finding("info", "version", SOURCE, f"MongoDB {facts.version}"),
-        *_role(facts, method),
-    ]
+    findings = [Finding("ok", "reachable", SOURCE, f"MongoDB answers{who}")]
+    if facts.version:
+        findings.append(Finding("info", "version", SOURCE, f"MongoDB {facts.version}"))
+    findings += _role(facts, method)
     if facts.role == "uninitiated":
         return findings
     findings += _privileges(facts)
@@ -115,7 +114,7 @@ def _privileges(facts: SourceFacts) -> Iterator[Finding]:
     for one in facts.collections:
         if one.refused:
             yield _refusal(facts, one.collection.stream, one.collection.name, one.refused)
-    if not any(by_collection):
+    if by_collection and not any(by_collection):
         yield Finding("ok", "read_privilege", SOURCE, "the user may read what is selected")
 
 
@@ -173,7 +172,7 @@ def _log(facts: SourceFacts, every_seconds: float) -> Iterator[Finding]:
             _role_command(facts, facts.database),
         )
     elif facts.log == "absent" and facts.role != "standalone":
-        yield Finding("error", "log_absent", SOURCE, "the server gives no change streams")
+        yield Finding("error", "log_absent", SOURCE, f"{facts.database} has no change streams")
     elif facts.log == "open":
         yield Finding("ok", "log", SOURCE, "the log can be read")
         yield _oplog(facts, every_seconds)
@@ -215,8 +214,8 @@ def _oplog_window(oplog: Oplog, every_seconds: float, copy_seconds: float) -> Fi
         share = oplog.used_bytes / oplog.max_bytes
         reach = max(oplog.kept_seconds, oplog.seconds / share if share else 0.0)
         told = (
-            f"the log is {share:.1%} full after {duration(oplog.seconds)}; full, and at this rate,"
-            f" it reaches back {duration(reach)}"
+            f"the log is {share:.1%} full after {duration(oplog.seconds)}: at this rate it will"
+            f" reach back {duration(reach)}"
         )
     if reach >= needed * LOG_TIMES_WANTED:
         return Finding("ok", "oplog_window", SOURCE, f"{told}, enough for {purpose}")

@@ -29,28 +29,54 @@ SHORT_SECONDS = 0.02
 SMALL_BYTES_MAX = 64 << 20  # a database below it has no collection whose size could matter
 FIRST_DOCUMENT_MS_MAX = 1_000  # a view may take long to its first document
 
-NO_CHANGE_STREAMS = 40573
+NO_CHANGE_STREAMS = frozenset({40573, 73})  # a standalone; a database of the server's own
 REFUSALS = frozenset({UNAUTHORIZED, ATLAS_ERROR})
 LOG = "oplog.rs"
+PROBED = "landbridge"
 
 Answer = TypeVar("Answer")
 
 
-def identify(connection: Connection) -> SourceFacts:
-    """Return what kind of server answers, and as whom it knows us."""
+def identify(connection: Connection, *, short: bool = False) -> SourceFacts:
+    """Return what kind of server answers, and unless `short` as whom it knows us."""
     with connection.translated("cannot ask the MongoDB what it is"):
         admin = connection.client.admin
         hello = admin.command("hello")
+        if short:
+            return SourceFacts(database=connection.database, role=_role(hello))
         users = admin.command("connectionStatus")["authInfo"]["authenticatedUsers"]
-        version = admin.command("buildInfo")["version"]
+        _, build = _asked(lambda: admin.command("buildInfo"))  # some give it to users only
     user = users[0] if users else {"user": "", "db": ""}
     return SourceFacts(
         database=connection.database,
-        version=version,
+        version=build["version"] if build else "",
         role=_role(hello),
         user=user["user"],
         user_database=user["db"],
     )
+
+
+def with_refusals(connection: Connection, facts: SourceFacts, method: Method) -> SourceFacts:
+    """Return `facts` with what the user may not do in the database, found by trying.
+
+    For a user who may not even list collections: the one that is asked for need not exist.
+    """
+    tries: dict[str, dict[str, Any]] = {
+        "listCollections": {"listCollections": 1, "nameOnly": True},
+        "find": {"find": PROBED, "limit": 1},
+    }
+    if method == "incremental":
+        tries["listIndexes"] = {"listIndexes": PROBED}
+    refused = []
+    with connection.translated(f"cannot examine {connection.database}"):
+        for action, command in tries.items():
+            try:
+                allowed, _ = _asked(partial(connection.source.command, command))
+            except OperationFailure:
+                continue  # it does not exist, which only those are told who may ask
+            if not allowed:
+                refused.append(action)
+    return replace(facts, refused=tuple(refused))
 
 
 def examine(
@@ -73,12 +99,11 @@ def examine(
             examined = [_examine(connection, one, method, key) for one in collections]
         facts = replace(facts, collections=tuple(examined))
         if method == "log":
-            facts = _with_log(connection, facts)
-        else:
-            snapshots = None if short else _gives_snapshots(connection, examined)
-            facts = replace(
-                facts, snapshots=snapshots, snapshot_seconds=connection.snapshot_seconds
-            )
+            return _with_log(connection, facts)
+        if not short:
+            facts = replace(facts, snapshots=_gives_snapshots(connection, examined))
+        if facts.bytes:  # else nothing is too large for any history
+            facts = replace(facts, snapshot_seconds=connection.snapshot_seconds)
     return facts
 
 
@@ -107,7 +132,8 @@ def _examine(
     try:
         collection = with_sizes(connection, collection)
     except PrivilegeError:
-        refused.append("collStats")
+        if not refused:  # for most collections `find` is enough to ask for sizes
+            refused.append("collStats")
     indexes: tuple[KeyIndex, ...] | None = None
     if method == "incremental" and not unreadable:
         allowed, indexes = _asked(lambda: _key_indexes(connection, collection, key))
@@ -232,7 +258,7 @@ def _try_log(connection: Connection) -> Literal["open", "refused", "absent"]:
             lambda: database.command("aggregate", 1, pipeline=pipeline, cursor={"batchSize": 0})
         )
     except OperationFailure as error:
-        if error.code == NO_CHANGE_STREAMS:
+        if error.code in NO_CHANGE_STREAMS:
             return "absent"
         raise
     if reply is None:
