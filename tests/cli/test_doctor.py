@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
+import os
+import pty
+import re
+import struct
+import subprocess
+import termios
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 from pymongo.database import Database
-from tests.cli.process import Run
+from tests.cli.process import Run, clean_environment, command_line
 
 TO = ("--to", "postgresql://127.0.0.1:1/bi")
 KEYS = {"severity", "code", "where", "message", "fix"}
@@ -42,6 +50,30 @@ def test_the_table_has_the_worst_first_and_ends_with_the_verdict(
     assert "each run reads all 1,234 documents" in done.stdout
     assert verdict == "a sync by incremental cannot start: 1 error to mend"
     assert "\x1b" not in done.stdout
+
+
+def test_a_terminal_gets_each_command_in_one_piece(shop: str, mongo_uri: str) -> None:
+    reader, terminal = pty.openpty()
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 80, 0, 0))
+    process = subprocess.Popen(
+        command_line(
+            "doctor", "--from", mongo_uri, "--method", "incremental", "--key", "updatedAt"
+        ),
+        stdout=terminal,
+        env=clean_environment({"TERM": "xterm-256color"}),
+    )
+    os.close(terminal)
+    shown = b""
+    with contextlib.suppress(OSError):  # how a terminal says that nobody writes any more
+        while part := os.read(reader, 1 << 16):
+            shown += part
+    os.close(reader)
+    lines = [re.sub(r"\x1b\[[0-9;]*m", "", line) for line in shown.decode().splitlines()]
+
+    assert process.wait(60) == 0
+    assert max(map(len, lines[: lines.index("")])) <= 80
+    assert f'  db.getSiblingDB("{shop}").orders.createIndex({{"updatedAt": 1}})' in lines
+    assert lines[-1].startswith("for the source a sync by incremental can start, with 2 warnings")
 
 
 def test_the_json_holds_every_finding(

@@ -125,6 +125,25 @@ def test_the_short_check_tells_what_a_run_does_not(
     assert "standalone" in {one.code for one in quick(standalone_uri, session, "log")}
 
 
+def test_a_large_collection_outlasts_a_short_history(
+    mongo: Mongo, mongo_uri: str, session: PostgresSession
+) -> None:
+    for number in range(10):
+        mongo.events.insert_many([{"n": number, "text": "x" * 1_000_000} for _ in range(7)])
+    mongo.small.insert_one({})
+    parameter = {"setParameter": 1, "minSnapshotHistoryWindowInSeconds": 2}
+    mongo.client.admin.command(parameter)
+    try:
+        thorough = found(look(mongo_uri), "snapshot_history")
+        short = [one for one in quick(mongo_uri, session) if one.code == "snapshot_history"]
+    finally:
+        mongo.client.admin.command({**parameter, "minSnapshotHistoryWindowInSeconds": 300})
+    assert (thorough.severity, thorough.where) == ("warning", f"{mongo.name}.events")
+    assert short == [thorough]
+    assert thorough.fix.endswith("minSnapshotHistoryWindowInSeconds: 5})")
+    assert "snapshot_history" not in {one.code for one in quick(mongo_uri, session)}
+
+
 def test_the_short_check_takes_at_most_50_ms(
     mongo: Mongo, mongo_uri: str, session: PostgresSession
 ) -> None:

@@ -84,6 +84,25 @@ def test_schemas_that_others_made(postgres: Postgres, role_uri: str) -> None:
     assert {("ok", "state_schema"), ("ok", "target_schema")} <= codes(diagnosis)
 
 
+def test_a_role_that_may_not_enter(postgres: Postgres, role_uri: str, role: str) -> None:
+    database = postgres.info.dbname
+    postgres.execute(f'REVOKE CONNECT ON DATABASE "{database}" FROM PUBLIC')
+    finding = found(look(target=role_uri), "no_privilege")
+    assert finding.fix == f'GRANT CONNECT ON DATABASE "{database}" TO "{role}"'
+    run_fix(postgres, finding)
+    assert found(look(target=role_uri), "reachable")
+
+
+def test_a_state_of_a_newer_version(
+    postgres: Postgres, postgres_uri: str, mongo: Mongo, mongo_uri: str
+) -> None:
+    mongo.orders.insert_one({"_id": 1})
+    sync(mongo_uri, postgres_uri)
+    assert look(mongo_uri, postgres_uri).status == "ok"
+    postgres.execute("INSERT INTO landbridge.migration (number) VALUES (9999)")
+    assert found(look(mongo_uri, postgres_uri), "state_newer").severity == "error"
+
+
 def test_a_table_that_landbridge_did_not_make(
     postgres: Postgres, postgres_uri: str, mongo: Mongo, mongo_uri: str
 ) -> None:

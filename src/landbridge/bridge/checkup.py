@@ -26,6 +26,7 @@ from landbridge.errors import (
     LandbridgeError,
     PreflightError,
     PrivilegeError,
+    StopError,
     UsageError,
     redact,
 )
@@ -255,10 +256,18 @@ def _look_at_target(
         facts = postgres_side.gather(connection, schema)
         if pooled:
             facts = replace(facts, pooling=pooled)
+        closed = facts.state.lacks or facts.state.closed_tables
+        installed = not closed and migrate.is_installed(connection)
+        newer: list[Finding] = []
+        if installed:
+            try:
+                migrate.check(connection)
+            except StopError as error:
+                newer = [replace(_finding_of(error, TARGET), code="state_newer")]
         loaded: set[str] = set()
-        if schema is not None:
-            facts, loaded = _with_tables(connection, facts, looked.collections, schema)
-    return preflight.judge_target(
+        if schema is not None and not newer:
+            facts, loaded = _with_tables(connection, facts, looked.collections, schema, installed)
+    return newer + preflight.judge_target(
         facts,
         load_bytes=preflight.bytes_to_copy(looked.facts, method, loaded) if looked.facts else 0,
         connections_needed=_connections_needed(len(looked.collections) or JOBS),
@@ -270,12 +279,12 @@ def _with_tables(
     facts: TargetFacts,
     collections: Sequence[Collection],
     schema: str,
+    installed: bool,
 ) -> tuple[TargetFacts, set[str]]:
     """Return the facts with the tables that are there, and the streams that were loaded."""
     known: dict[tuple[str, str], streams.KnownStream] = {}
     children: set[str] = set()
-    readable = facts.state.exists and not facts.state.lacks and not facts.state.closed_tables
-    if readable and migrate.is_installed(connection):
+    if installed:
         known = streams.known_streams(connection, schema)
         children = streams.child_tables(connection, schema)
     given = {stream: record.table for stream, record in known.items()}

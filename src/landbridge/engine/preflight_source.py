@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from math import ceil
 
@@ -249,17 +250,18 @@ def _collection(facts: CollectionFacts, method: Method) -> Iterator[Finding]:
             "unreadable",
             collection.stream,
             f"it cannot be read: {facts.unreadable}",
-            f"mend it, or leave it out: --exclude {collection.name}",
+            f"mend it, or leave it out: --exclude {shlex.quote(collection.name)}",
         )
     if method == "log" and collection.kind != "collection":
         kind = "a view" if collection.kind == "view" else "a time series"
+        name = shlex.quote(collection.name)
         yield Finding(
             "error",
             "not_in_log",
             collection.stream,
             f"{kind} cannot be followed by the log",
-            f"leave it out by --exclude {collection.name}, and copy it by: landbridge sync"
-            f" --method full --select {collection.name}",
+            f"leave it out by --exclude {name}, and copy it by: landbridge sync --method full"
+            f" --select {name}",
         )
     if collection.kind == "collection" and not collection.id_indexed:
         yield Finding(

@@ -278,22 +278,18 @@ def _pooler(facts: TargetFacts) -> Iterator[Finding]:
 
 
 def _room(facts: TargetFacts, load_bytes: int) -> Iterator[Finding]:
-    needed = f"a load of about {size(load_bytes)}"
+    wanted = size(load_bytes * ROOM_TIMES_WANTED)
+    load = f"a load of about {size(load_bytes)} wants {wanted}"
     if facts.free_bytes is None:
-        yield Finding(
-            "info",
-            "disk_space",
-            TARGET,
-            f"the room on the server's disk cannot be known from here; {needed} wants"
-            f" {size(load_bytes * ROOM_TIMES_WANTED)}",
-        )
+        unknown = "the room on the server's disk cannot be known from here"
+        message = f"{unknown}; {load}" if load_bytes else unknown
+        yield Finding("info", "disk_space", TARGET, message)
     elif facts.free_bytes < load_bytes * ROOM_TIMES_WANTED:
         yield Finding(
             "error" if facts.free_bytes < load_bytes else "warning",
             "disk_space",
             TARGET,
-            f"the server's disk has {size(facts.free_bytes)} left, and {needed} wants"
-            f" {size(load_bytes * ROOM_TIMES_WANTED)}",
+            f"the server's disk has {size(facts.free_bytes)} left, and {load}",
             "make room on the disk, or copy fewer collections by --select",
         )
     else:

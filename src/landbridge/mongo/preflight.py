@@ -44,12 +44,15 @@ def identify(connection: Connection, *, short: bool = False) -> SourceFacts:
         hello = admin.command("hello")
         if short:
             return SourceFacts(database=connection.database, role=_role(hello))
-        users = admin.command("connectionStatus")["authInfo"]["authenticatedUsers"]
-        _, build = _asked(lambda: admin.command("buildInfo"))  # some give it to users only
+        users: list[dict[str, str]] = []
+        build: dict[str, Any] = {}
+        with suppress(OperationFailure):  # not on every hosted server, and not to everybody
+            users = admin.command("connectionStatus")["authInfo"]["authenticatedUsers"]
+            build = admin.command("buildInfo")
     user = users[0] if users else {"user": "", "db": ""}
     return SourceFacts(
         database=connection.database,
-        version=build["version"] if build else "",
+        version=build.get("version", ""),
         role=_role(hello),
         user=user["user"],
         user_database=user["db"],
