@@ -167,6 +167,12 @@ class StreamsFailedError(StopError):
     code = "streams_failed"
 
 
+class PreflightError(StopError):
+    """A check before a sync found what would make it fail."""
+
+    code = "preflight_failed"
+
+
 class InterruptedRunError(LandbridgeError):
     """A person or a supervisor asked the run to stop; what was committed stays."""
 

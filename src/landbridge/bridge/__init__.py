@@ -5,7 +5,15 @@ Touches   Both ends, through their rooms.
 Promises  What is returned accounts for every document; nothing is printed.
 """
 
+from landbridge.bridge.checkup import doctor
 from landbridge.bridge.quarantine import list_quarantine, retry_quarantine, show_quarantine
 from landbridge.bridge.syncing import plan_sync, sync
 
-__all__ = ["list_quarantine", "plan_sync", "retry_quarantine", "show_quarantine", "sync"]
+__all__ = [
+    "doctor",
+    "list_quarantine",
+    "plan_sync",
+    "retry_quarantine",
+    "show_quarantine",
+    "sync",
+]

@@ -20,6 +20,7 @@ import click
 from landbridge import __version__
 from landbridge.cli.command import Group
 from landbridge.cli.demo import demo
+from landbridge.cli.doctor import doctor
 from landbridge.cli.quarantine import quarantine
 from landbridge.cli.sync import sync
 
@@ -43,7 +44,7 @@ def commands() -> None:
     """
 
 
-for command in (demo, sync, quarantine):
+for command in (demo, sync, doctor, quarantine):
     commands.add_command(command)
 
 

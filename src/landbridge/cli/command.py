@@ -1,4 +1,4 @@
-"""What all commands share: help that is sorted by purpose, common options, sizes in bytes.
+"""What all commands share: help that is sorted by purpose, common options, sizes and times.
 
 For       The files of the verbs.
 Touches   Nothing.
@@ -15,9 +15,9 @@ import click
 
 HELP_WIDTH_MAX = 100
 _UNITS = {"": 1, "B": 1, "KB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30, "TB": 1 << 40}
-_SIZE = re.compile(r"(\d+)\s*([kmgt]?b)?", re.IGNORECASE)
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*([smhd]?)", re.IGNORECASE)
+_SIZE = re.compile(r"(\d+)\s*([kmgt]?b)?", re.IGNORECASE)
+_SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*([smhd]?)", re.IGNORECASE)
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -81,13 +81,20 @@ def byte_size(text: str | int) -> int:
     return int(number) * _UNITS[(unit or "").upper()]
 
 
-def duration(text: str | float) -> float:
-    """Read a time: a number of seconds, or one with s, m, h or d; return seconds."""
-    match = _DURATION.fullmatch(str(text).strip())
+def time_span(text: str | float) -> float:
+    """Read a span of time as seconds: a number of them, or one with s, m, h or d."""
+    match = _SPAN.fullmatch(str(text).strip())
     if match is None:
-        raise click.BadParameter(f"{text!r} is no time; write 90s, 30m, 1h or 1d.")
-    number, unit = match.groups()
-    return float(number) * _SECONDS[(unit or "s").lower()]
+        raise click.BadParameter(f"{text!r} is no span of time; write 90s, 30m, 1h or 1d.")
+    return float(match[1]) * _SECONDS[(match[2] or "s").lower()]
+
+
+def interval(text: str | float) -> float:
+    """Read a span of time that something is repeated after: it is not nothing."""
+    seconds = time_span(text)
+    if not seconds:
+        raise click.BadParameter(f"{text!r} is no interval; write 30m, 1h or 1d.")
+    return seconds
 
 
 def every_nth(text: str | int) -> int:

@@ -37,6 +37,11 @@ class End:
         return f" {self.flag} {shlex.quote(redact(self.uri))}" if self.flag else ""
 
 
+def is_named(flag_value: str | None, variable: str) -> bool:
+    """Return whether a flag, the environment or `.env` names this end."""
+    return bool(flag_value or os.environ.get(variable) or _from_file(variable))
+
+
 def find_source(flag_value: str | None) -> End:
     """Return the MongoDB end."""
     end = _find("--from", flag_value, SOURCE_VARIABLE, "mongodb://HOST/DATABASE")

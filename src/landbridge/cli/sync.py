@@ -23,9 +23,9 @@ from landbridge.cli.command import (
     byte_size,
     choice,
     common_options,
-    duration,
     every_nth,
     option,
+    time_span,
 )
 from landbridge.cli.ends import SOURCE_VARIABLE, TARGET_VARIABLE, find_source, find_target
 from landbridge.errors import UsageError
@@ -103,7 +103,7 @@ DEFAULTS = Settings()
 @option(
     "--lookback",
     "lookback_seconds",
-    type=duration,
+    type=time_span,
     default=None,
     metavar="D",
     group=INCREMENTAL,

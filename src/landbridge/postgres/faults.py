@@ -79,6 +79,13 @@ def translate_connect(error: psycopg.Error, address: str, role: str) -> Landbrid
             why=message.splitlines()[-1].split("FATAL:")[-1].strip(),
             fix="create it (CREATE DATABASE …), or name another one in the target URI",
         )
+    if "permission denied for database" in lower:
+        database = message.partition("for database ")[2].splitlines()[0]
+        return PrivilegeError(
+            f"PostgreSQL at {address} does not let {role} into the database",
+            why=f"the role lacks the privilege CONNECT on {database}",
+            fix=f'GRANT CONNECT ON DATABASE {database} TO "{role}"',
+        )
     if "starting up" in lower or "too many" in lower or "shutting down" in lower:
         return RetryableError(
             f"PostgreSQL at {address} takes no connection now", why=message, fix="start again soon"

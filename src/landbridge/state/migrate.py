@@ -37,12 +37,7 @@ def migrate(connection: psycopg.Connection[Any]) -> None:
     present = _applied(connection)
     if present == newest:
         return
-    if present > newest:
-        raise StopError(
-            "this landbridge is older than the state it finds",
-            why=f"schema landbridge is at migration {present}, this version knows {newest}",
-            fix="run the landbridge version that was used last, or a newer one",
-        )
+    _refuse_newer(present, newest)
     try:
         with connection.transaction():
             connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
@@ -65,6 +60,25 @@ def migrate(connection: psycopg.Connection[Any]) -> None:
             why=f"the role {role} may not create schemas there ({error.diag.message_primary})",
             fix=f'as an administrator: GRANT CREATE ON DATABASE "{database}" TO "{role}"',
         ) from None
+
+
+def check(connection: psycopg.Connection[Any]) -> None:
+    """Make sure that this version knows the state it finds, and change nothing.
+
+    Raises:
+        StopError: a newer landbridge has been here.
+
+    """
+    _refuse_newer(_applied(connection), _migrations()[-1][0])
+
+
+def _refuse_newer(present: int, newest: int) -> None:
+    if present > newest:
+        raise StopError(
+            "this landbridge is older than the state it finds",
+            why=f"schema landbridge is at migration {present}, this version knows {newest}",
+            fix="run the landbridge version that was used last, or a newer one",
+        )
 
 
 def is_installed(connection: psycopg.Connection[Any]) -> bool:
