@@ -21,6 +21,7 @@ import psycopg
 from landbridge.bridge.tables import named
 from landbridge.codec import names
 from landbridge.config import selection
+from landbridge.config.replication import check_key
 from landbridge.engine import preflight
 from landbridge.errors import (
     LandbridgeError,
@@ -35,11 +36,10 @@ from landbridge.model.finding import (
     TARGET,
     Diagnosis,
     Finding,
-    Method,
     SourceFacts,
     TargetFacts,
 )
-from landbridge.model.settings import Settings
+from landbridge.model.settings import Method, Settings
 from landbridge.model.stream import Collection
 from landbridge.model.tables import Session, TableName
 from landbridge.mongo import catalog
@@ -175,12 +175,7 @@ def _refuse(source: str | None, target: str | None, key: str, every_seconds: flo
             why="neither a source nor a target is given",
             fix="name a MongoDB, a PostgreSQL, or both",
         )
-    if not key or key.startswith("$") or "" in key.split("."):
-        raise UsageError(
-            f"{key!r} is not the name of a field",
-            why="a key is a field, or a path of fields with dots between them",
-            fix="name one, such as updatedAt or meta.changed",
-        )
+    check_key(key)
     if every_seconds <= 0:
         raise UsageError(
             "the time between two runs must be longer than nothing",

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from threading import Event
 
-from landbridge.bridge import following
+from landbridge.bridge import checkup, following
 from landbridge.bridge.attempts import all_of, attempted, failed
 from landbridge.bridge.run import Request, Run, begun, error_of, finish, job_of, silent, source_of
 from landbridge.bridge.tables import named, tables_of
 from landbridge.codec import COMPILED, names
 from landbridge.config import selection
+from landbridge.config.replication import check_key
 from landbridge.engine import dry_run, full, incremental
 from landbridge.errors import LandbridgeError, UsageError
 from landbridge.model.report import SyncPlan
@@ -27,9 +29,12 @@ from landbridge.model.summary import Observer, Progress, StreamSummary, Summary
 from landbridge.model.tables import TableName
 from landbridge.mongo import catalog
 from landbridge.mongo.connect import Connection, connect
+from landbridge.mongo.log import DatabaseLog
 from landbridge.postgres import faults
 from landbridge.postgres.connect import Target
 from landbridge.state import migrate, streams
+
+FINDINGS_SHOWN_MAX = 5
 
 _SLOW = () if COMPILED else ("without its compiled kernel landbridge is many times slower",)
 
@@ -77,6 +82,7 @@ def sync(
         # By the log, collections that are gone are chosen too: the target knows them.
         chosen = [] if by_log else selection.select(catalog.collections(mongo), select, exclude)
         with begun(target, "sync", observer or silent) as run:
+            notes += _looked_at_first(run, mongo, asked)
             if by_log:
                 done = following.sync_by_log(run, mongo, asked, jobs, follow, ending or Event())
             else:
@@ -86,11 +92,30 @@ def sync(
     return Summary(tuple(done), time.monotonic() - began, error, run.id, (*_SLOW, *notes))
 
 
+def _looked_at_first(run: Run, mongo: Connection, asked: Request) -> tuple[str, ...]:
+    """Return what a short check finds before the first sync into a schema; later ones have none."""
+    settings = asked.settings
+    with run.target.session() as session:
+        if streams.table_names(session.connection, asked.schema):
+            return ()
+        with suppress(LandbridgeError):  # the sync itself will meet it, and tell of it
+            chosen = selection.select(catalog.collections(mongo), asked.select, asked.exclude)
+            findings = checkup.quick(
+                mongo, chosen, session, method=settings.method, key=settings.key
+            )
+            shown = [f"{one.where}: {one.message}" for one in findings[:FINDINGS_SHOWN_MAX]]
+            if len(findings) > len(shown):
+                shown.append(f"{len(findings) - len(shown)} more findings: see landbridge doctor")
+            return tuple(shown)
+    return ()
+
+
 def _sync_all(
     run: Run, mongo: Connection, chosen: Sequence[Collection], asked: Request, jobs: int
 ) -> list[StreamSummary]:
     settings = asked.settings
     tables, taken = tables_of(run.target, chosen, asked.schema, settings)
+    log = DatabaseLog(mongo)
 
     def load(collection: Collection) -> StreamSummary:
         table = TableName(asked.schema, tables[collection.name])
@@ -101,7 +126,7 @@ def _sync_all(
             job = job_of(run, source, table, taken, settings)
             if settings.method == "incremental":
                 return incremental.load(job, source)
-            return full.load(job)
+            return full.load(job, source, log)
 
         try:
             summary = attempted(run, collection.stream, work)
@@ -115,6 +140,7 @@ def _sync_all(
 
 def _possible(settings: Settings) -> tuple[Settings, tuple[str, ...]]:
     """Return the settings that keep what was asked for, and what is to be said of them."""
+    check_key(settings.key)
     if settings.load == "append" and settings.arrays == "table":
         raise UsageError(
             "--arrays table cannot be used with --load append",

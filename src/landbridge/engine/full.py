@@ -10,15 +10,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from landbridge.engine.load import copy_whole, run
+from landbridge.engine import replay
+from landbridge.engine.layouts import Copied, Work
+from landbridge.engine.load import Complete, copy_whole, run
 from landbridge.engine.purpose import Purpose
 from landbridge.engine.situation import examine, refuse_unfinished
-from landbridge.engine.stream import Job, taken
+from landbridge.engine.stream import Job, remembered, taken
+from landbridge.model.log import ChangeLog
+from landbridge.model.position import LogPosition
+from landbridge.model.stream import LiveSource
 from landbridge.model.summary import Progress, StreamSummary
+from landbridge.model.tables import Session
+from landbridge.state.streams import StreamRecord
 
 
-def load(job: Job) -> StreamSummary:
+def load(job: Job, live: LiveSource, log: ChangeLog) -> StreamSummary:
     """Load one stream, by the layout that fits its size and its server.
+
+    What is read by ranges is brought to one point in time by the log, where there is one.
 
     Raises:
         LandbridgeError: what stopped it; nothing that readers see has changed then.
@@ -27,7 +36,27 @@ def load(job: Job) -> StreamSummary:
     purpose = Purpose("full", job.settings.load)
     with job.target.session() as session, taken(job, session) as stream:
         job.report(Progress(job.source.collection.stream, "reading"))
-        return copy_whole(job, session, stream, purpose)
+
+        def by_ranges() -> Complete:
+            return _completed_by_log(job, live, log, session, stream)
+
+        return copy_whole(job, session, stream, purpose, by_ranges)
+
+
+def _completed_by_log(
+    job: Job, live: LiveSource, log: ChangeLog, session: Session, stream: StreamRecord
+) -> Complete:
+    start, why = replay.begin(log)
+    if start is None or job.settings.load == "append":
+        note = why or "versions that are kept cannot be read again"
+        return lambda work, copied: copied.notes.append(f"not one point in time: {note}")
+    begun = remembered(session, stream, start)
+
+    def complete(work: Work, copied: Copied) -> None:
+        if isinstance(begun, LogPosition) and work.shape.plan.key_column is not None:
+            replay.replay(work, copied, live, log, begun)
+
+    return complete
 
 
 def retry(job: Job, entries: Sequence[int]) -> StreamSummary:

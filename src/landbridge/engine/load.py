@@ -24,18 +24,31 @@ from landbridge.model.summary import StreamSummary
 from landbridge.model.tables import Persistence, Session, TableName
 from landbridge.state.streams import StreamRecord
 
+Complete = Callable[[Work, Copied], None]
 
-def copy_whole(job: Job, session: Session, stream: StreamRecord, purpose: Purpose) -> StreamSummary:
-    """Load a whole collection; where the server gives its snapshot up, begin again by ranges."""
+
+def copy_whole(
+    job: Job,
+    session: Session,
+    stream: StreamRecord,
+    purpose: Purpose,
+    by_ranges: Callable[[], Complete] | None = None,
+) -> StreamSummary:
+    """Load a whole collection; where the server gives its snapshot up, begin again by ranges.
+
+    `by_ranges` is called before the first range is read, and returns what completes them.
+    """
     layout = layouts.choose(job.source, job.settings, stream)
     situation = examine(job, session, stream, resumable=layout == "large")
+    complete = by_ranges() if by_ranges and layout == "large" else None
     try:
-        return run(job, session, situation, purpose, layout)
+        return run(job, session, situation, purpose, layout, complete=complete)
     except SnapshotTooOldError:
         # The server no longer keeps the history that a point in time needs.
         layout = "large" if job.source.collection.rangeable else "one cursor"
         situation = examine(job, session, stream, resumable=False, begun=True)
-        return run(job, session, situation, purpose, layout, snapshot=False)
+        complete = by_ranges() if by_ranges and layout == "large" else None
+        return run(job, session, situation, purpose, layout, snapshot=False, complete=complete)
 
 
 def run(
@@ -47,7 +60,7 @@ def run(
     *,
     snapshot: bool | None = None,
     gone: Sequence[bytes] = (),
-    complete: Callable[[Work, Copied], None] | None = None,
+    complete: Complete | None = None,
     batch: int | None = None,
 ) -> StreamSummary:
     """Copy what the job's source yields, and publish it.

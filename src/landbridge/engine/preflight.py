@@ -13,7 +13,8 @@ from collections.abc import Collection, Sequence
 from landbridge.engine.preflight_source import judge_source
 from landbridge.engine.preflight_target import judge_target
 from landbridge.model.amounts import count_of
-from landbridge.model.finding import SEVERITIES, SOURCE, TARGET, Finding, Method, SourceFacts
+from landbridge.model.finding import SEVERITIES, SOURCE, TARGET, Finding, SourceFacts
+from landbridge.model.settings import Method
 
 __all__ = ["bytes_to_copy", "judge_source", "judge_target", "sorted_findings", "verdict"]
 

@@ -20,10 +20,10 @@ from landbridge.model.finding import (
     CollectionFacts,
     Finding,
     KeyIndex,
-    Method,
     Oplog,
     SourceFacts,
 )
+from landbridge.model.settings import Method
 from landbridge.model.stream import Collection
 
 LOG_TIMES_WANTED = 3  # the log reaches back this many times as far as it must

@@ -85,8 +85,11 @@ class Publisher:
             self._read_duplicates_again(copied, work.shape.plan)
         self._check_counts(copied)
         if self.complete is not None:
+            before = work.shape.plan.key_column
             self.complete(work, copied)
             work.shape.finish(session)
+            if self.keyed and work.shape.plan.key_column != before:
+                session.move_key(work.shape.tables[0])
         plan, total = work.shape.plan, copied.account.documents
         if self.living is None:
             return self._publish_new(copied, plan, MergeCounts(inserted=copied.account.rows))

@@ -74,8 +74,7 @@ def copy_ranges(work: Work, *, resumed: bool) -> Copied:
         rejected=total.quarantined,
         profile=total.profile,
     )
-    notes = ["read in ranges: not one point in time until the log method follows it up"]
-    return Copied(account, None, duplicates_possible=True, from_ledger=True, notes=notes)
+    return Copied(account, None, duplicates_possible=True, from_ledger=True)
 
 
 def _save_loading(work: Work, session: Session) -> None:

@@ -18,7 +18,7 @@ from landbridge.model.stream import Collection
 Severity = Literal["ok", "info", "warning", "error"]
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info", "ok")  # the worst first
 
-Method = Literal["full", "incremental", "log"]
+
 Role = Literal["standalone", "primary", "secondary", "mongos", "uninitiated"]
 Pooling = Literal["none", "session", "transaction"]
 ConnectionLimit = Literal["max_connections", "role", "database"]

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from landbridge.model.batch import Batch
-from landbridge.model.position import Bookmark
+from landbridge.model.position import Bookmark, ClusterTime
 from landbridge.model.replication import KeyFacts, KeyRange
 
 CollectionKind = Literal["collection", "view", "timeseries"]
@@ -125,6 +125,11 @@ class LiveSource(Source, Protocol):
 
     def read_key(self, wanted: KeyRange, *, snapshot: bool) -> AbstractContextManager[Read]:
         """Read the documents whose replication key is in the range, in any order."""
+
+    def read_ids(
+        self, ids: Sequence[bytes], at: ClusterTime | None = None
+    ) -> AbstractContextManager[Read]:
+        """Read the documents with these ids, each a BSON document `{_id: …}`; as of a time."""
 
     def read_only_ids(self, ids: Sequence[bytes] | None = None) -> AbstractContextManager[Read]:
         """Read `{_id: …}` of these ids, or of all documents by the index alone."""

@@ -201,6 +201,12 @@ class Session(Protocol):
     def entries_without(self, key_column: str, entries: TableName, keys: TableName) -> list[int]:
         """Return the entries, of a table (key, entry), whose key is not among `keys`."""
 
+    def entries_with(self, key_column: str, entries: TableName, keys: TableName) -> list[int]:
+        """Return the entries, of a table (key, entry), whose key is among `keys`."""
+
+    def remove_rows(self, tables: Sequence[TableName], plan: Plan, keys: TableName) -> int:
+        """Delete the rows with these keys, and their child rows; return how many of the first."""
+
     def apply_differences(self, plan: MergePlan) -> list[int]:
         """Write the differences found; return the quarantine entries whose old rows left."""
 

@@ -19,7 +19,8 @@ from bson import Timestamp
 from pymongo.errors import ExecutionTimeout, OperationFailure, PyMongoError
 
 from landbridge.errors import LandbridgeError, PrivilegeError
-from landbridge.model.finding import CollectionFacts, KeyIndex, Method, Oplog, Role, SourceFacts
+from landbridge.model.finding import CollectionFacts, KeyIndex, Oplog, Role, SourceFacts
+from landbridge.model.settings import Method
 from landbridge.model.stream import Collection
 from landbridge.mongo.catalog import SIMPLE, with_sizes
 from landbridge.mongo.connect import ATLAS_ERROR, RAW, UNAUTHORIZED, Connection

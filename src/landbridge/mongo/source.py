@@ -13,11 +13,11 @@ from functools import cached_property
 from struct import pack
 from typing import Any
 
-from bson import MaxKey
+from bson import MaxKey, Timestamp
 from bson.raw_bson import RawBSONDocument
 from pymongo.errors import ExecutionTimeout, OperationFailure
 
-from landbridge.model.position import Bookmark
+from landbridge.model.position import Bookmark, ClusterTime
 from landbridge.model.replication import KeyFacts, KeyRange
 from landbridge.model.stream import Collection, IdRange
 from landbridge.mongo import catalog, keys, ranges
@@ -109,9 +109,13 @@ class CollectionSource:
         last = {"_id": MaxKey()}
         return self._find({**by_id, "max": last}, {"filter": last})
 
-    def read_ids(self, ids: Sequence[bytes]) -> CursorRead:
-        """Read the documents with these ids, each a BSON document `{_id: …}`."""
-        return self._find(*({"filter": ids_filter(group)} for group in _groups(ids)))
+    def read_ids(self, ids: Sequence[bytes], at: ClusterTime | None = None) -> CursorRead:
+        """Read the documents with these ids, each a BSON document `{_id: …}`; as of a time."""
+        parts: list[dict[str, Any]] = [{"filter": ids_filter(group)} for group in _groups(ids)]
+        if at is not None:
+            moment = {"level": "snapshot", "atClusterTime": Timestamp(at.seconds, at.increment)}
+            parts = [{**part, "readConcern": moment} for part in parts]
+        return self._find(*parts)
 
     def uuid_now(self) -> str | None:
         """Return what tells the collection from others of its name; None where there is none."""
@@ -167,7 +171,7 @@ class CollectionSource:
         options: dict[str, Any] = {"readConcern": {"level": level}}
         if self.collection.kind == "view":
             options["allowDiskUse"] = True
-        commands = [{"find": self.collection.name, **part, **options} for part in parts]
+        commands = [{"find": self.collection.name, **options, **part} for part in parts]
         size = document_bytes or self.collection.document_bytes
         return CursorRead(self._connection, commands, size)
 

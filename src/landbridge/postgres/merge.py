@@ -8,6 +8,7 @@ Promises  A row that is the same is not written. Deletes beyond the guard are re
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -125,6 +126,36 @@ def entries_without(
         ).format(entries=identifier(entries), keys=identifier(keys), key=sql.Identifier(key_column))
     )
     return [entry for (entry,) in rows]
+
+
+def entries_with(
+    connection: Connection, key_column: str, entries: TableName, keys: TableName
+) -> list[int]:
+    """Return the entries, of a table (key, entry), whose key is among `keys`."""
+    rows = connection.execute(
+        sql.SQL("SELECT entry FROM {entries} WHERE {key} IN (SELECT {key} FROM {keys})").format(
+            entries=identifier(entries), keys=identifier(keys), key=sql.Identifier(key_column)
+        )
+    )
+    return [entry for (entry,) in rows]
+
+
+def remove_rows(
+    connection: Connection, tables: Sequence[TableName], key_column: str, keys: TableName
+) -> int:
+    """Delete the rows with these keys, and their child rows; return how many of the first."""
+    key = sql.Identifier(key_column)
+    for child in tables[1:]:
+        connection.execute(
+            sql.SQL("DELETE FROM {} WHERE _parent_id IN (SELECT {} FROM {})").format(
+                identifier(child), key, identifier(keys)
+            )
+        )
+    return connection.execute(
+        sql.SQL("DELETE FROM {} WHERE {key} IN (SELECT {key} FROM {})").format(
+            identifier(tables[0]), identifier(keys), key=key
+        )
+    ).rowcount
 
 
 def _mark_quarantined(connection: Connection, merge: MergePlan, keys: TableName) -> None:

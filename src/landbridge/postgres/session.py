@@ -225,6 +225,14 @@ class PostgresSession:
         """Return the entries, of a table (key, entry), whose key is not among `keys`."""
         return merge.entries_without(self.connection, key_column, entries, keys)
 
+    def entries_with(self, key_column: str, entries: TableName, keys: TableName) -> list[int]:
+        """Return the entries, of a table (key, entry), whose key is among `keys`."""
+        return merge.entries_with(self.connection, key_column, entries, keys)
+
+    def remove_rows(self, tables: Sequence[TableName], plan: Plan, keys: TableName) -> int:
+        """Delete the rows with these keys, and their child rows; return how many of the first."""
+        return merge.remove_rows(self.connection, tables, plan.key_column or "_id", keys)
+
     def apply_differences(self, plan: MergePlan) -> list[int]:
         """Write the differences found; return the quarantine entries whose old rows left."""
         return merge.apply(self.connection, plan)
