@@ -24,8 +24,9 @@ from tests.layouts.repeating import RepeatingSource
 from landbridge import bridge
 from landbridge.bridge import syncing
 from landbridge.embedded import Mongod, PostgreSQL
-from landbridge.errors import LandbridgeError
+from landbridge.errors import LandbridgeError, RetryableError
 from landbridge.model.summary import Progress
+from landbridge.postgres.faults import translate_connect
 
 Observer = Callable[[Progress], None]
 
@@ -174,6 +175,18 @@ def test_documents_that_came_twice_stay_mended(
     held = postgres.execute("SELECT count(*), sum(n), count(DISTINCT _id) FROM raw.orders")
     assert held.fetchone() == (1200, 719400, 1200)
     assert leftovers(postgres) == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["the database system is starting up", "the database system is in recovery mode",
+     "the database system is shutting down", "sorry, too many clients already",
+     "the database system is not yet accepting connections"],
+)  # fmt: skip
+def test_a_postgresql_that_takes_no_connection_now_is_tried_again(words: str) -> None:
+    """After the crash of one session the others' processes are ended, and all is recovered."""
+    error = psycopg.OperationalError(f"connection failed: port 5432 failed: FATAL:  {words}")
+    assert isinstance(translate_connect(error, "127.0.0.1:5432", "me"), RetryableError)
 
 
 def test_a_postgresql_that_stays_away_is_told_and_the_same_command_finishes(
