@@ -1,0 +1,114 @@
+"""The worker dies: at every named point, at any moment, and while it recovers.
+
+For       kill -9 of the command under test.
+Touches   Worker processes.
+Promises  Every statement that the command says to PostgreSQL is a point, once before it is sent
+          and once after it was answered, in a first run and in a later one.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from dataclasses import dataclass
+
+from ..methods import Method
+from ..servers import Servers
+from ..shift import Shift
+from ..stage import Stage
+from ..worker import Point
+from .fault import Fault, on_one
+
+REACH_SECONDS_MAX = 20
+WRITES_SECONDS = 0.4  # so that a later run has something to do
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A point, in the first or in a later run."""
+
+    later: bool
+    name: str
+    answered: bool
+    times: int
+
+
+_known: dict[str, list[Place]] = {}
+
+
+def places(method: Method, servers: Servers) -> list[Place]:
+    """Return all places where a worker can die, found by a rehearsal; the same ones each time."""
+    if method.name not in _known:
+        counts: dict[tuple[bool, str], int] = {}
+        for seed in range(4):  # the layouts differ by seed
+            with on_one(method, seed, servers) as stage:
+                for later in (False, True):
+                    points = stage.must_run().points()
+                    for name, times in points.items():
+                        counts[later, name] = max(times, counts.get((later, name), 0))
+                    time.sleep(WRITES_SECONDS)
+        _known[method.name] = [
+            Place(later, name, answered, times)
+            for (later, name), times in sorted(counts.items())
+            for answered in (False, True)
+        ]
+    return _known[method.name]
+
+
+def at_a_point(stage: Stage, servers: Servers) -> str:
+    """Kill it at the point that the seed names; the number of the try is in its last digits."""
+    found = places(stage.method, servers)
+    place = found[stage.seed % 1000 % len(found)]
+    if place.later:
+        stage.must_run()
+        time.sleep(WRITES_SECONDS)
+    number = 1 if place.times == 1 else stage.chance.randint(1, place.times)
+    point = Point(place.name, number, place.answered)
+    worker = stage.worker(die_at=point)
+    code = worker.wait(REACH_SECONDS_MAX if stage.method.follows else None)
+    if code is None:
+        stage.end_well(worker)
+        code = 0
+    else:
+        stage.note(worker, code)
+    reached = "" if code < 0 else "; not reached"
+    return f"{'later' if place.later else 'first'} run, {point}{reached}"
+
+
+def at_any_moment(stage: Stage, servers: Servers) -> str:
+    """Kill whatever run is under way, once or twice."""
+    with Shift(stage) as shift:
+        moments = []
+        for _ in range(stage.chance.randint(1, 2)):
+            moment = stage.chance.random() * 1.5
+            moments.append(f"{moment:.3f}")
+            time.sleep(moment)
+            shift.worker.kill()
+    return f"killed after {' and '.join(moments)} s"
+
+
+def as_it_starts_again(stage: Stage, servers: Servers) -> str:
+    """Kill it, and each of its next runs within a second of their start."""
+    with Shift(stage) as shift:
+        time.sleep(stage.chance.random())
+        shift.worker.kill()
+        moments = []
+        for _ in range(3):
+            worker = shift.worker
+            moment = _soon(stage.chance)
+            moments.append(f"{moment:.3f}")
+            time.sleep(moment)
+            worker.kill()
+    return f"killed {', '.join(moments)} s after each start"
+
+
+def _soon(chance: random.Random) -> float:
+    """Return a moment within the first second, the earlier the likelier."""
+    return chance.random() ** 2
+
+
+FAULTS = (
+    Fault("worker killed at a named point", 0, at_a_point, on_one),
+    Fault("worker killed at any moment", 50, at_any_moment, on_one),
+    Fault("worker killed within a second of its restart", 10, as_it_starts_again, on_one),
+)
