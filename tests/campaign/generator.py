@@ -12,7 +12,8 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -93,6 +94,14 @@ class Generator:
         for writer in self._writers:
             writer.start()
 
+    @contextmanager
+    def quiet(self) -> Iterator[None]:
+        """Hold the writers up between two writes."""
+        with ExitStack() as stack:
+            for writer in self._writers:
+                stack.enter_context(writer.turn)
+            yield
+
     def halt(self) -> None:
         """End the writers; nothing is under way afterwards."""
         for writer in self._writers:
@@ -151,7 +160,7 @@ def client_of(uri: str) -> pymongo.MongoClient[Document]:
 def collection_of(client: pymongo.MongoClient[Document], database: str, name: str) -> Any:
     """Return a collection whose writes are acknowledged by a majority."""
     return client[database].get_collection(
-        name, write_concern=WriteConcern("majority", wtimeout=ANSWER_MS_MAX)
+        name, write_concern=WriteConcern("majority", wtimeout=ANSWER_MS_MAX, j=True)
     )
 
 
@@ -161,6 +170,7 @@ class _Writer(threading.Thread):
     def __init__(self, whole: Generator, number: int, *, rate: float, transactions: bool) -> None:
         super().__init__(name=f"writer {number}", daemon=True)
         self.ended = threading.Event()
+        self.turn = threading.Lock()  # held during a write
         self.failure: BaseException | None = None
         self._record = whole.record
         self._collections = whole.collections
@@ -184,7 +194,8 @@ class _Writer(threading.Thread):
             with client_of(self._uri) as client:
                 began, done = time.monotonic(), 0
                 while not self.ended.is_set():
-                    self._step(client)
+                    with self.turn:
+                        self._step(client)
                     done += 1
                     ahead = began + done / self._rate - time.monotonic()
                     if ahead > 0:

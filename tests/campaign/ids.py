@@ -46,5 +46,5 @@ def other_type(found: Id) -> Id:
     if isinstance(found, int):
         return float(found)
     if isinstance(found, float) and found.is_integer():
-        return Int64(found) if found < 2**31 else int(found)
+        return Int64(found)
     return found

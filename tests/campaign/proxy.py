@@ -38,7 +38,7 @@ class Proxy:
     """One server behind a port of ours, as a context manager."""
 
     def __init__(self, port: int, *, speaks_postgresql: bool = False) -> None:
-        self._server = ("127.0.0.1", port)
+        self.server = ("127.0.0.1", port)  # a new connection goes there
         self.speaks_postgresql = speaks_postgresql
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._listener.getsockname()[1])
@@ -112,7 +112,7 @@ class Proxy:
                 _reset(client)
                 continue
             try:
-                server = socket.create_connection(self._server, timeout=CLOSE_SECONDS_MAX)
+                server = socket.create_connection(self.server, timeout=CLOSE_SECONDS_MAX)
             except OSError:
                 _reset(client)
                 continue

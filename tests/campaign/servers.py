@@ -12,6 +12,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from dataclasses import replace
@@ -19,11 +20,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
 
+import psycopg
+
 from landbridge.embedded import Mongod, PostgreSQL
 from landbridge.embedded.process import Launch
 
 from .replica_set import ReplicaSet
 
+RECOVERY_SECONDS_MAX = 60
 SMALL_OPLOG_MB = 1
 SMALL_DISK_MB = 240
 SMALL_DISK_SETTINGS = {"max_wal_size": "32MB", "min_wal_size": "32MB", "wal_keep_size": "0"}
@@ -101,6 +105,8 @@ class Servers:
             return made
         if not isinstance(found, ReplicaSet):
             found.start()
+        if isinstance(found, PostgreSQL):
+            bring_up(found)
         return found  # type: ignore[return-value]
 
     def _on_small_disk(self) -> PostgreSQL:
@@ -113,6 +119,20 @@ class Servers:
         subprocess.run(["mount", "-t", "tmpfs", "-o", size, "tmpfs", str(disk)], check=True)
         self._stack.callback(subprocess.run, ["umount", "--lazy", str(disk)], check=True)
         return PostgreSQL(disk, SMALL_DISK_SETTINGS)
+
+
+def bring_up(server: PostgreSQL) -> None:
+    """Start PostgreSQL where it is down, and wait until it takes connections after a crash."""
+    server.start()
+    deadline = time.monotonic() + RECOVERY_SECONDS_MAX
+    while True:
+        try:
+            psycopg.connect(server.uri, connect_timeout=2).close()
+            return
+        except psycopg.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
 
 
 def family(pid: int) -> list[int]:

@@ -127,7 +127,6 @@ class Stage:
     def expect_good(self, worker: Worker) -> None:
         """Wait for an end, which must be a good one."""
         code = self.ended(worker)
-        self.note(worker, code)
         if code != 0:
             raise Failed(f"exit code {code}: {worker.report().get('error')} {_tail(worker)}")
 

@@ -27,6 +27,7 @@ import psycopg
 from psycopg import Transaction
 
 SECONDS_MAX = 120
+STATUS_LOST = 255
 POINTS_FILE = "points"
 
 _PROCESSES = multiprocessing.get_context("forkserver")
@@ -98,11 +99,13 @@ class Worker:
     def wait(self, seconds: float = SECONDS_MAX) -> int | None:
         """Return the exit code; None where it has not ended by then."""
         self._process.join(seconds)
-        return self._process.exitcode
+        code = self._process.exitcode
+        # The fork server may lose how a process ended that was killed at its birth.
+        return -signal.SIGKILL if code == STATUS_LOST else code
 
     def report(self) -> dict[str, Any]:
         """Return the JSON that it printed; empty where it printed none."""
-        text = (self._order.folder / "stdout").read_text(errors="replace").strip()
+        text = self._read("stdout").strip()
         try:
             found: dict[str, Any] = json.loads(text.splitlines()[-1]) if text else {}
         except ValueError:
@@ -111,7 +114,12 @@ class Worker:
 
     def said(self) -> str:
         """Return what it wrote for a person."""
-        return (self._order.folder / "stderr").read_text(errors="replace")
+        return self._read("stderr")
+
+    def _read(self, name: str) -> str:
+        """Return what a file of its holds; nothing where it died before it had one."""
+        file = self._order.folder / name
+        return file.read_text(errors="replace") if file.exists() else ""
 
     def points(self) -> dict[str, int]:
         """Return how often it came to each point, where it ended by itself."""

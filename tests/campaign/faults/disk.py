@@ -14,7 +14,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from ..methods import Method
-from ..servers import Servers
+from ..servers import Servers, bring_up
 from ..shift import Shift
 from ..stage import Failed, Stage, set_up
 from .fault import Fault
@@ -38,7 +38,7 @@ def fill_up(stage: Stage, servers: Servers) -> str:
                 _fill(ballast)  # what was freed meanwhile
         finally:
             ballast.unlink(missing_ok=True)
-            server.start()
+            bring_up(server)
         noticed = _failures(stage) > before
     if not noticed and not stage.method.follows:
         raise Failed("no run told that the disk was full")

@@ -7,7 +7,7 @@ Promises  A new family of faults is added here and nowhere else.
 
 from __future__ import annotations
 
-from . import disk, elections, network, paused, servers, worker
+from . import disk, elections, network, paused, positions, servers, two_workers, worker
 from .fault import Fault
 
 FAULTS: tuple[Fault, ...] = (
@@ -17,4 +17,6 @@ FAULTS: tuple[Fault, ...] = (
     *network.FAULTS,
     *paused.FAULTS,
     *disk.FAULTS,
+    *two_workers.FAULTS,
+    *positions.FAULTS,
 )

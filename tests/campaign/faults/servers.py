@@ -14,7 +14,7 @@ from contextlib import suppress
 
 from landbridge.embedded import Mongod
 
-from ..servers import Servers, family
+from ..servers import Servers, bring_up, family
 from ..shift import Shift
 from ..stage import Stage
 from .fault import Fault, on_one
@@ -40,7 +40,7 @@ def postgresql_dies(stage: Stage, servers: Servers) -> str:
 
     one = stage.chance.random() < 0.3
     name = "a process of PostgreSQL" if one else "PostgreSQL"
-    return _in_a_shift(stage, name, kill_one if one else kill_all, server.start)
+    return _in_a_shift(stage, name, kill_one if one else kill_all, lambda: bring_up(server))
 
 
 def _in_a_shift(
