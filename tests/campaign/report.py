@@ -12,8 +12,8 @@ from pathlib import Path
 
 from .runner import Result
 
-BEGIN = "<!-- table: campaign (written by make campaign) -->"
-END = "<!-- end of table -->"
+BEGIN = "<!-- campaign (written by make campaign) -->"
+END = "<!-- end of campaign -->"
 HEAD = ("fault", "method", "tries", "survived", "how runs ended")
 ENDINGS_MAX = 6
 

@@ -1,4 +1,4 @@
-"""A few faults of the campaign by each method, every time the tests run; `make campaign` has all."""
+"""A few faults of the campaign, each time the tests run; `make campaign` has all of them."""
 
 from __future__ import annotations
 
