@@ -18,12 +18,13 @@ class Method:
     flags: tuple[str, ...]
     follows: bool = False
     by_log: bool = False
+    variants: tuple[str, ...] = ("tiny", "small")  # layouts that it takes for a copy
 
 
 METHODS = {
     method.name: method
     for method in (
-        Method("full", ()),
+        Method("full", (), variants=("tiny", "small", "ranges")),
         Method("incremental", ("--method", "incremental", "--key", "at", "--sweep", "always")),
         Method("log", ("--method", "log"), by_log=True),
         Method("follow", ("--method", "log", "--follow"), follows=True, by_log=True),

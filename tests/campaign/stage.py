@@ -213,6 +213,7 @@ def set_up(
     transactions: bool = True,
     collections: tuple[Kept, ...] = COLLECTIONS,
     rate: float = 150.0,
+    variant: str = "",
 ) -> Iterator[Stage]:
     """Make a stage, filled and with its writers at work, and clear it away."""
     chance = random.Random(f"{seed} stage")
@@ -220,8 +221,8 @@ def set_up(
     folder = Path(tempfile.mkdtemp(prefix="landbridge-campaign-"))
     mongo_uri = urlsplit(mongod.uri)._replace(path=f"/{name}").geturl()
     proxies: list[Proxy] = []
-    small = chance.choice([{}, SMALL_PARTS])
-    ranges = ("--ranges",) if method.name == "full" and chance.random() < 0.3 else ()
+    drawn = chance.choice(method.variants)
+    variant = variant or drawn
     generator = Generator(
         mongo_uri, name, seed, collections=collections, transactions=transactions, rate=rate
     )
@@ -250,8 +251,8 @@ def set_up(
             postgres_uri=postgres_uri,
             mongo_proxy=proxies[0] if proxies else None,
             postgres_proxy=proxies[1] if proxies else None,
-            flags=ranges,
-            constants=SOON | small,
+            flags=("--ranges",) if variant == "ranges" else (),
+            constants=SOON | ({} if variant == "tiny" else SMALL_PARTS),
         )
         generator.fill(FILL_DOCUMENTS)
         with generator:

@@ -192,10 +192,10 @@ class _Watch:
 
 
 def _first_words(context: Any, query: Any, *_: Any) -> str:
-    """Return what tells one kind of statement from another: numbers in names don't."""
+    """Return what tells one kind of statement from another: which table it is of does not."""
     if isinstance(query, bytes):
         text = query.decode(errors="replace")
     else:
         text = query if isinstance(query, str) else query.as_string(context)
     words = text.replace("(", " ").split()[:3]
-    return " ".join("_lb" if "lb_" in word else word for word in words)
+    return " ".join("…" if "lb_" in word or '"."' in word else word for word in words)

@@ -31,12 +31,16 @@ class Fault:
     missing: Callable[[], str] = lambda: ""  # why it can't be tried here, if it can't
 
 
-def on_one(method: Method, seed: int, servers: Servers) -> AbstractContextManager[Stage]:
+def on_one(
+    method: Method, seed: int, servers: Servers, variant: str = ""
+) -> AbstractContextManager[Stage]:
     """Return a stage on a replica set of one; `incremental` takes a standalone half of the time."""
     if method.name == "incremental" and seed % 2:
-        standalone = servers.standalone()
-        return set_up(method, seed, standalone, servers.postgresql(), transactions=False)
-    return set_up(method, seed, servers.mongod(), servers.postgresql())
+        mongod, transactions = servers.standalone(), False
+    else:
+        mongod, transactions = servers.mongod(), True
+    postgresql = servers.postgresql()
+    return set_up(method, seed, mongod, postgresql, transactions=transactions, variant=variant)
 
 
 def behind_proxies(method: Method, seed: int, servers: Servers) -> AbstractContextManager[Stage]:

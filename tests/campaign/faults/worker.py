@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import random
 import time
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from itertools import product
 
 from ..methods import Method
 from ..servers import Servers
@@ -25,12 +27,12 @@ WRITES_SECONDS = 0.4  # so that a later run has something to do
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A point, in the first or in a later run."""
+    """A point, in the first or in a later run; in which layouts it is met, and how often."""
 
     later: bool
     name: str
     answered: bool
-    times: int
+    times: tuple[tuple[str, int], ...]
 
 
 _known: dict[str, list[Place]] = {}
@@ -39,30 +41,43 @@ _known: dict[str, list[Place]] = {}
 def places(method: Method, servers: Servers) -> list[Place]:
     """Return all places where a worker can die, found by a rehearsal; the same ones each time."""
     if method.name not in _known:
-        counts: dict[tuple[bool, str], int] = {}
-        for seed in range(4):  # the layouts differ by seed
-            with on_one(method, seed, servers) as stage:
+        times: dict[tuple[bool, str], dict[str, int]] = {}
+        for seed, variant in product(range(2), method.variants):
+            with on_one(method, seed, servers, variant) as stage:
                 for later in (False, True):
-                    points = stage.must_run().points()
-                    for name, times in points.items():
-                        counts[later, name] = max(times, counts.get((later, name), 0))
+                    for name, number in stage.must_run().points().items():
+                        counts = times.setdefault((later, name), {})
+                        counts[variant] = min(number, counts.get(variant, number))
                     time.sleep(WRITES_SECONDS)
         _known[method.name] = [
-            Place(later, name, answered, times)
-            for (later, name), times in sorted(counts.items())
+            Place(later, name, answered, tuple(sorted(counts.items())))
+            for (later, name), counts in sorted(times.items())
             for answered in (False, True)
         ]
     return _known[method.name]
 
 
+def _place(method: Method, seed: int, servers: Servers) -> tuple[Place, str, int]:
+    """Return the place that the end of a seed names, a layout that has it, and how often."""
+    found = places(method, servers)
+    place = found[seed % 1000 % len(found)]
+    variant, times = random.Random(f"{seed} place").choice(place.times)
+    return place, variant, times
+
+
+def on_a_place(method: Method, seed: int, servers: Servers) -> AbstractContextManager[Stage]:
+    """Return a stage whose layout comes to the place of the seed."""
+    _, variant, _ = _place(method, seed, servers)
+    return on_one(method, seed, servers, variant)
+
+
 def at_a_point(stage: Stage, servers: Servers) -> str:
     """Kill it at the point that the seed names; the number of the try is in its last digits."""
-    found = places(stage.method, servers)
-    place = found[stage.seed % 1000 % len(found)]
+    place, _, times = _place(stage.method, stage.seed, servers)
     if place.later:
         stage.must_run()
         time.sleep(WRITES_SECONDS)
-    number = 1 if place.times == 1 else stage.chance.randint(1, place.times)
+    number = stage.chance.randint(1, times)
     point = Point(place.name, number, place.answered)
     worker = stage.worker(die_at=point)
     code = worker.wait(REACH_SECONDS_MAX if stage.method.follows else None)
@@ -108,7 +123,7 @@ def _soon(chance: random.Random) -> float:
 
 
 FAULTS = (
-    Fault("worker killed at a named point", 0, at_a_point, on_one),
+    Fault("worker killed at a named point", 0, at_a_point, on_a_place),
     Fault("worker killed at any moment", 50, at_any_moment, on_one),
     Fault("worker killed within a second of its restart", 10, as_it_starts_again, on_one),
 )
