@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import random
+import signal
 import sys
 import time
 from pathlib import Path
@@ -43,6 +44,7 @@ def main() -> int:
     # The number of a try is in the last three digits.
     seed = chosen.seed if chosen.seed is not None else random.SystemRandom().randrange(10**5) * 1000
     methods = [METHODS[name] for name in chosen.method or METHODS]
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # nothing is left
     began = time.monotonic()
     with Servers() as servers:
         results = campaign(faults, methods, seed, chosen.tries, servers, _say)

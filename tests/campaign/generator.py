@@ -102,6 +102,16 @@ class Generator:
                 stack.enter_context(writer.turn)
             yield
 
+    def emptied(self, name: str, made: Sequence[Document] = ()) -> None:
+        """Write down, while all is quiet, that a collection holds `made` and nothing else."""
+        for slot in self.record.of(name).values():
+            self.record.acknowledge(slot, None)
+        for writer in self._writers:
+            writer.emptied(name)
+        for document in made:
+            slot = Slot(name, document["who"], document["_id"])
+            self.record.acknowledge(slot, document)
+
     def halt(self) -> None:
         """End the writers; nothing is under way afterwards."""
         for writer in self._writers:
@@ -187,6 +197,10 @@ class _Writer(threading.Thread):
             for kept in self._collections:
                 made = [self._new(kept) for _ in range(documents)]
                 self._send(client, [writes.insert(*self._next(slot)) for slot in made])
+
+    def emptied(self, name: str) -> None:
+        """Take note that none of its documents of a collection is there."""
+        self._alive[name] = 0
 
     def run(self) -> None:
         """Write until told to end; what was not foreseen ends it at once."""

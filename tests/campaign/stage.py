@@ -214,6 +214,7 @@ def set_up(
     collections: tuple[Kept, ...] = COLLECTIONS,
     rate: float = 150.0,
     variant: str = "",
+    flags: tuple[str, ...] = (),
 ) -> Iterator[Stage]:
     """Make a stage, filled and with its writers at work, and clear it away."""
     chance = random.Random(f"{seed} stage")
@@ -251,7 +252,7 @@ def set_up(
             postgres_uri=postgres_uri,
             mongo_proxy=proxies[0] if proxies else None,
             postgres_proxy=proxies[1] if proxies else None,
-            flags=("--ranges",) if variant == "ranges" else (),
+            flags=(*flags, "--ranges") if variant == "ranges" else flags,
             constants=SOON | ({} if variant == "tiny" else SMALL_PARTS),
         )
         generator.fill(FILL_DOCUMENTS)

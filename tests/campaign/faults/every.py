@@ -7,7 +7,7 @@ Promises  A new family of faults is added here and nowhere else.
 
 from __future__ import annotations
 
-from . import disk, elections, network, paused, positions, servers, two_workers, worker
+from . import ddl, disk, elections, network, paused, positions, servers, two_workers, worker
 from .fault import Fault
 
 FAULTS: tuple[Fault, ...] = (
@@ -17,6 +17,7 @@ FAULTS: tuple[Fault, ...] = (
     *network.FAULTS,
     *paused.FAULTS,
     *disk.FAULTS,
+    *ddl.FAULTS,
     *two_workers.FAULTS,
     *positions.FAULTS,
 )
