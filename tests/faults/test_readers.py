@@ -23,7 +23,7 @@ from tests.layouts.checks import (
 from tests.layouts.conftest import Forced
 
 from landbridge import bridge
-from landbridge.bridge import syncing
+from landbridge.bridge import attempts
 from landbridge.model.settings import Settings
 from landbridge.model.summary import Progress
 from landbridge.postgres import ddl
@@ -319,8 +319,8 @@ def test_a_lock_that_is_not_given_free_is_told(
     postgres_uri: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(syncing, "RETRIES_MAX", 1)
-    monkeypatch.setattr(syncing, "RETRY_SECONDS", (0.1, 0.1))
+    monkeypatch.setattr(attempts, "RETRIES_MAX", 1)
+    monkeypatch.setattr(attempts, "RETRY_SECONDS", (0.1, 0.1))
     monkeypatch.setattr(ddl, "LOCK_TRIES_MAX", 2)
     fill(mongo)
     sync(mongo_uri, postgres_uri)

@@ -22,7 +22,8 @@ from tests.layouts.conftest import Forced
 from tests.layouts.repeating import RepeatingSource
 
 from landbridge import bridge
-from landbridge.bridge import syncing
+from landbridge.bridge import attempts
+from landbridge.bridge import run as bridge_run
 from landbridge.embedded import Mongod, PostgreSQL
 from landbridge.errors import LandbridgeError, RetryableError
 from landbridge.model.summary import Progress
@@ -34,7 +35,7 @@ Observer = Callable[[Progress], None]
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """Try again soon: a test has no 30 s."""
-    monkeypatch.setattr(syncing, "RETRY_SECONDS", (0.1, 0.1, 0.2, 0.2, 0.2))
+    monkeypatch.setattr(attempts, "RETRY_SECONDS", (0.1, 0.1, 0.2, 0.2, 0.2))
 
 
 def once(phase: str, strike: Callable[[], None]) -> Observer:
@@ -161,7 +162,7 @@ def test_documents_that_came_twice_stay_mended(
 ) -> None:
     """What was read again is in the ledger, so that the load can be gone on with after it."""
     forced("large")
-    monkeypatch.setattr(syncing, "CollectionSource", RepeatingSource)
+    monkeypatch.setattr(bridge_run, "CollectionSource", RepeatingSource)
     mongo[NAME].insert_many({"_id": n, "n": n} for n in range(1200))
 
     def cut() -> None:
@@ -251,7 +252,7 @@ def test_a_mongod_that_stays_away_is_told_and_the_same_command_finishes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     forced("large")
-    monkeypatch.setattr(syncing, "RETRIES_MAX", 1)
+    monkeypatch.setattr(attempts, "RETRIES_MAX", 1)
     fill(mortal_mongo[NAME])
     uri = f"{mortal_mongo_uri}&serverSelectionTimeoutMS=300" if "?" in mortal_mongo_uri else ""
     summary = bridge.sync(

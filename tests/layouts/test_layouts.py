@@ -10,7 +10,7 @@ from bson import Binary, Decimal128, Int64, MaxKey, MinKey, ObjectId
 from psycopg import sql
 
 from landbridge import bridge
-from landbridge.bridge import syncing
+from landbridge.bridge import run as bridge_run
 from landbridge.model.settings import Settings
 from landbridge.model.summary import Progress
 
@@ -287,7 +287,7 @@ def test_documents_that_came_twice_are_read_again_and_counted_once(
     postgres_uri: str,
 ) -> None:
     forced(layout)
-    monkeypatch.setattr(syncing, "CollectionSource", RepeatingSource)
+    monkeypatch.setattr(bridge_run, "CollectionSource", RepeatingSource)
     mongo[NAME].insert_many({"_id": n, "n": n, "list": [n]} for n in range(1200))
     mongo[NAME].insert_many({"_id": n, "text": "\0"} for n in (-1, -2))
     mongo[NAME].update_many({"_id": {"$in": [3, 4]}}, {"$set": {"text": "\0"}})

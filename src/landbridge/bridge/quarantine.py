@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import Any
 
 from landbridge.bridge.run import begun, error_of, finish, job_of, silent
+from landbridge.codec import batch_of
 from landbridge.engine import full
 from landbridge.engine.memory import MemorySource
 from landbridge.errors import LandbridgeError, UsageError
@@ -85,7 +86,7 @@ def retry_quarantine(
     chosen = {name: choice for name, choice in chosen.items() if choice is not None}
     began = time.monotonic()
     done: list[StreamSummary] = []
-    with begun(target, "quarantine retry", observer or silent, 1) as run:
+    with begun(target, "quarantine retry", observer or silent) as run:
         with run.target.session() as session:
             waiting = quarantine.waiting(session.connection, stream=stream, ids=entries)
         for held in waiting:
@@ -123,7 +124,8 @@ def _held_source(held: quarantine.Held) -> MemorySource:
         documents=len(documents),
         bytes=0,
     )
-    return MemorySource(collection, documents)
+    batches = [batch_of(documents)] if documents else []
+    return MemorySource(collection, "quarantine", batches)
 
 
 def _settings_of(held: quarantine.Held) -> Settings:

@@ -17,11 +17,15 @@ from dataclasses import dataclass, field
 
 from landbridge import __version__
 from landbridge.engine.stream import Job
+from landbridge.engine.wishes import AUTO
 from landbridge.errors import LandbridgeError, StreamsFailedError, redact
 from landbridge.model.settings import Settings
-from landbridge.model.stream import Source
+from landbridge.model.stream import Collection, Source
 from landbridge.model.summary import Observer, Progress, StreamSummary
 from landbridge.model.tables import TableName
+from landbridge.mongo import catalog
+from landbridge.mongo.connect import Connection
+from landbridge.mongo.source import CollectionSource
 from landbridge.postgres import faults
 from landbridge.postgres.connect import Target
 from landbridge.state import leases, migrate, runs
@@ -44,7 +48,7 @@ class Run:
 
 
 @contextmanager
-def begun(target_uri: str, command: str, observer: Observer, jobs: int) -> Iterator[Run]:
+def begun(target_uri: str, command: str, observer: Observer) -> Iterator[Run]:
     """Begin a run, keep its leases alive, and write how it ended."""
     run_id = str(uuid.uuid4())
     copy_connections = max(1, min(2, os.cpu_count() or 1))
@@ -95,6 +99,24 @@ def _renew_leases(run: Run, ended: threading.Event) -> None:
                 leases.renew(session.connection, run.holder, run.target.pids)
         except Exception:  # the loads themselves will meet the same fault, and tell of it
             continue
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a sync was asked for, beside its ends."""
+
+    schema: str
+    select: Sequence[str]
+    exclude: Sequence[str]
+    settings: Settings
+
+
+def source_of(mongo: Connection, collection: Collection, settings: Settings) -> CollectionSource:
+    """Return a collection as something to read from, its size and indexes looked up."""
+    described = catalog.with_sizes(mongo, collection)
+    if AUTO in settings.indexes:
+        described = catalog.with_indexes(mongo, described)
+    return CollectionSource(mongo, described)
 
 
 def job_of(

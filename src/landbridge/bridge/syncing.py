@@ -7,24 +7,19 @@ Promises  A stream that fails does not stop the others.
 
 from __future__ import annotations
 
-import logging
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import replace
+from threading import Event
 
-from landbridge.bridge.run import Run, begun, error_of, finish, job_of, record_failure, silent
+from landbridge.bridge import following
+from landbridge.bridge.attempts import all_of, attempted, failed
+from landbridge.bridge.run import Request, Run, begun, error_of, finish, job_of, silent, source_of
 from landbridge.bridge.tables import named, tables_of
 from landbridge.codec import COMPILED, names
 from landbridge.config import selection
 from landbridge.engine import dry_run, full, incremental
-from landbridge.engine.wishes import AUTO
-from landbridge.errors import (
-    InternalError,
-    LandbridgeError,
-    RetryableError,
-    UsageError,
-)
+from landbridge.errors import LandbridgeError, UsageError
 from landbridge.model.report import SyncPlan
 from landbridge.model.settings import Settings
 from landbridge.model.stream import Collection
@@ -32,17 +27,11 @@ from landbridge.model.summary import Observer, Progress, StreamSummary, Summary
 from landbridge.model.tables import TableName
 from landbridge.mongo import catalog
 from landbridge.mongo.connect import Connection, connect
-from landbridge.mongo.source import CollectionSource
 from landbridge.postgres import faults
 from landbridge.postgres.connect import Target
 from landbridge.state import migrate, streams
 
-_log = logging.getLogger("landbridge")
-
 _SLOW = () if COMPILED else ("without its compiled kernel landbridge is many times slower",)
-
-RETRIES_MAX = 5
-RETRY_SECONDS = (1.0, 2.0, 4.0, 8.0, 15.0)  # 30 s in all
 
 
 def sync(
@@ -55,6 +44,8 @@ def sync(
     settings: Settings | None = None,
     jobs: int = 3,
     observer: Observer | None = None,
+    follow: bool = False,
+    ending: Event | None = None,
 ) -> Summary:
     """Bring the tables of `target` up to date with the collections of `source`.
 
@@ -67,6 +58,8 @@ def sync(
         settings: what is read, and how tables are shaped and loaded.
         jobs: collections at once.
         observer: called with every step of progress, from several threads.
+        follow: with the method `log`, go on until `ending` is set.
+        ending: set by another thread to end a run that follows.
 
     Returns:
         What each stream did. A stream's failure is in the summary, not raised.
@@ -78,19 +71,46 @@ def sync(
     settings, notes = _possible(settings or Settings())
     began = time.monotonic()
     with connect(source) as mongo:
-        chosen = selection.select(catalog.collections(mongo), select, exclude)
-        with begun(target, "sync", observer or silent, jobs) as run:
-            schema = schema or names.table_name(mongo.database, settings)
-            tables, taken = tables_of(run.target, chosen, schema, settings)
-
-            def load(collection: Collection) -> StreamSummary:
-                table = TableName(schema, tables[collection.name])
-                return _load_stream(run, mongo, collection, table, taken, settings)
-
-            done = _all_of(load, chosen, jobs, run)
+        schema = schema or names.table_name(mongo.database, settings)
+        asked = Request(schema, select, exclude, settings)
+        by_log = settings.method == "log"
+        # By the log, collections that are gone are chosen too: the target knows them.
+        chosen = [] if by_log else selection.select(catalog.collections(mongo), select, exclude)
+        with begun(target, "sync", observer or silent) as run:
+            if by_log:
+                done = following.sync_by_log(run, mongo, asked, jobs, follow, ending or Event())
+            else:
+                done = _sync_all(run, mongo, chosen, asked, jobs)
             error = error_of(done)
             finish(run, error)
     return Summary(tuple(done), time.monotonic() - began, error, run.id, (*_SLOW, *notes))
+
+
+def _sync_all(
+    run: Run, mongo: Connection, chosen: Sequence[Collection], asked: Request, jobs: int
+) -> list[StreamSummary]:
+    settings = asked.settings
+    tables, taken = tables_of(run.target, chosen, asked.schema, settings)
+
+    def load(collection: Collection) -> StreamSummary:
+        table = TableName(asked.schema, tables[collection.name])
+        began = time.monotonic()
+
+        def work() -> StreamSummary:
+            source = source_of(mongo, collection, settings)
+            job = job_of(run, source, table, taken, settings)
+            if settings.method == "incremental":
+                return incremental.load(job, source)
+            return full.load(job)
+
+        try:
+            summary = attempted(run, collection.stream, work)
+        except LandbridgeError as failure:
+            return failed(run, collection, table, settings, failure, time.monotonic() - began)
+        run.observer(Progress(collection.stream, "done", summary.tally.read))
+        return summary
+
+    return all_of(load, chosen, jobs, run)
 
 
 def _possible(settings: Settings) -> tuple[Settings, tuple[str, ...]]:
@@ -105,75 +125,6 @@ def _possible(settings: Settings) -> tuple[Settings, tuple[str, ...]]:
         note = "--load overwrite asks for all documents: the method is full, not incremental"
         return replace(settings, method="full"), (note,)
     return settings, ()
-
-
-def _all_of(
-    load: Callable[[Collection], StreamSummary],
-    collections: Sequence[Collection],
-    jobs: int,
-    run: Run,
-) -> list[StreamSummary]:
-    with ThreadPoolExecutor(max(1, min(jobs, len(collections)))) as pool:
-        futures = [pool.submit(load, collection) for collection in collections]
-        try:
-            return [future.result() for future in futures]
-        except BaseException:
-            run.stopping.set()
-            run.target.cancel()
-            for future in futures:
-                future.cancel()
-            raise
-
-
-def _load_stream(
-    run: Run,
-    mongo: Connection,
-    collection: Collection,
-    table: TableName,
-    neighbours: set[str],
-    settings: Settings,
-) -> StreamSummary:
-    """Load one stream, again after a passing fault; a failure becomes part of the summary."""
-    began = time.monotonic()
-    failure: LandbridgeError
-    for attempt in range(RETRIES_MAX + 1):
-        try:
-            with faults.translated(f"{collection.stream} could not be loaded"):
-                described = catalog.with_sizes(mongo, collection)
-                if AUTO in settings.indexes:
-                    described = catalog.with_indexes(mongo, described)
-                source = CollectionSource(mongo, described)
-                job = job_of(run, source, table, neighbours, settings)
-                if settings.method == "incremental":
-                    summary = incremental.load(job, source)
-                else:
-                    summary = full.load(job)
-                run.observer(Progress(collection.stream, "done", summary.tally.read))
-                return summary
-        except RetryableError as error:
-            failure = error
-            if attempt == RETRIES_MAX or run.stopping.wait(RETRY_SECONDS[attempt]):
-                break
-        except LandbridgeError as error:
-            failure = error
-            break
-        except Exception as error:  # a bug stops its own stream, not the others
-            _log.debug("%s failed unexpectedly", collection.stream, exc_info=True)
-            failure = InternalError.of(error)
-            break
-    run.observer(Progress(collection.stream, "failed"))
-    summary = StreamSummary(
-        database=collection.database,
-        collection=collection.name,
-        target_schema=table.schema,
-        target_table=table.name,
-        method=settings.method,
-        load=settings.load,
-        seconds=time.monotonic() - began,
-        error=failure.to_json(),
-    )
-    record_failure(run, summary)
-    return summary
 
 
 def plan_sync(
@@ -205,17 +156,14 @@ def plan_sync(
                 tables, taken = named(chosen, given, children, settings)
                 plans = []
                 for collection in chosen:
-                    described = catalog.with_sizes(mongo, collection)
-                    if AUTO in settings.indexes:
-                        described = catalog.with_indexes(mongo, described)
                     plans.append(
                         dry_run.plan_stream(
-                            CollectionSource(mongo, described),
+                            source_of(mongo, collection, settings),
                             session,
-                            TableName(schema, tables[described.name]),
+                            TableName(schema, tables[collection.name]),
                             taken,
                             settings,
-                            known.get((described.database, described.name)),
+                            known.get((collection.database, collection.name)),
                         )
                     )
         finally:

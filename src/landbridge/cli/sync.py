@@ -9,6 +9,11 @@ Promises  Exit 0 when every collection was brought up to date, with or without q
 from __future__ import annotations
 
 import json
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Event
+from types import FrameType
 from typing import Any
 
 import click
@@ -388,7 +393,7 @@ def sync(
             show_plan(plan)
         return 0
 
-    with shown_progress() as observer:
+    with shown_progress() as observer, ended_by_signals(follow) as ending:
         summary = bridge.sync(
             from_end.uri,
             to_end.uri,
@@ -398,12 +403,36 @@ def sync(
             settings=settings,
             jobs=jobs,
             observer=observer,
+            follow=follow,
+            ending=ending,
         )
     if as_json:
         click.echo(json.dumps(summary_document(summary)))
     else:
         show_summary(summary, target_hint=to_end.hint)
     return 0 if summary.status == "ok" else 1
+
+
+@contextmanager
+def ended_by_signals(follow: bool) -> Iterator[Event]:
+    """Let the first SIGTERM or SIGINT end a run that follows, after what is under way."""
+    ending = Event()
+    if not follow:
+        yield ending
+        return
+    known = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+
+    def end(number: int, frame: FrameType | None) -> None:
+        ending.set()
+        signal.signal(number, known[signal.Signals(number)])  # a second one does not wait
+
+    for number in known:
+        signal.signal(number, end)
+    try:
+        yield ending
+    finally:
+        for number, before in known.items():
+            signal.signal(number, before)
 
 
 def split_names(text: str | None) -> list[str]:

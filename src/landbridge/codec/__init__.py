@@ -14,21 +14,31 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
+from landbridge.codec import picking
 from landbridge.codec.batches import batch_of, documents_in
 from landbridge.codec.ids import extended_json, id_document, id_of, id_text
 from landbridge.codec.key import canonical_key
+from landbridge.codec.picking import Pick
 from landbridge.codec.twin import Twin
 from landbridge.codec.unkey import id_of_key
 from landbridge.model.batch import Encoder, Misfit
 from landbridge.model.plan import Plan
 
-try:
-    from landbridge.codec._kernel import Kernel
-except ImportError:  # no compiler where landbridge was installed
-    _fast: Callable[[Plan], Encoder] | None = None
-else:
-    _fast = None if os.environ.get("LANDBRIDGE_PURE") == "1" else Kernel
 
+def _chosen() -> tuple[Callable[[Plan], Encoder] | None, Pick]:
+    """Return the compiled encoder, if there is one to use, and the way to pick values."""
+    if os.environ.get("LANDBRIDGE_PURE") != "1":
+        try:
+            from landbridge.codec._kernel import Kernel
+            from landbridge.codec._kernel import pick as compiled_pick
+        except ImportError:  # no compiler where landbridge was installed
+            pass
+        else:
+            return Kernel, compiled_pick
+    return None, picking.pick
+
+
+_fast, pick = _chosen()
 COMPILED = _fast is not None
 
 __all__ = [
@@ -43,6 +53,7 @@ __all__ = [
     "id_of",
     "id_of_key",
     "id_text",
+    "pick",
     "slow_encoder",
 ]
 

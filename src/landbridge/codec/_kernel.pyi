@@ -1,9 +1,14 @@
 """The compiled encoder: the same rows as the pure Python twin, without the GIL."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from landbridge.model.batch import Encoded, Profile
 from landbridge.model.plan import Plan
+
+def pick(
+    data: bytes, offset: int, paths: Sequence[Sequence[bytes]]
+) -> list[tuple[bytes | None, ...]]:
+    """Return, for each document of the BSON array at `data[offset:]`, the value at each path."""
 
 class Kernel:
     """The compiled `model.batch.Encoder`; one instance a thread."""

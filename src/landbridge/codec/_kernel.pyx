@@ -12,12 +12,14 @@ Promises  Same bytes, same flagged documents, same profile as the twin. Any byte
 from cpython.buffer cimport PyBuffer_FillInfo
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.stdint cimport int64_t, uint8_t, uint64_t
+from libc.string cimport memcpy
 from libcpp cimport bool as boolean
 from libcpp.pair cimport pair
 from libcpp.string cimport string
 from libcpp.vector cimport vector
 
 from landbridge.codec.key import canonical_key
+from landbridge.codec.picking import unreadable
 from landbridge.codec.walk import Refused, documents
 from landbridge.model.batch import Encoded, PathProfile
 from landbridge.model.kinds import NUMBERS, Kind
@@ -140,6 +142,12 @@ cdef extern from "native/encoder.hpp" namespace "landbridge" nogil:
         Value find_id(size_t document) const
         void encode() except +
         void forget_profile()
+
+cdef extern from "native/pick.hpp" namespace "landbridge" nogil:
+    cdef cppclass Picker:
+        vector[vector[string]] paths
+        vector[Value] found
+        boolean look(const uint8_t* document, int64_t size) except +
 
 
 cdef tuple _KINDS = tuple(Kind)
@@ -374,6 +382,36 @@ cdef class Kernel:
                 native.level = self._compile_level(table, field.fields, path, columns, children)
             self._native.plan.levels[level].fields.push_back(native)
         return level
+
+
+def pick(bytes data not None, Py_ssize_t offset, paths):
+    """Return, for each document of the BSON array at `data[offset:]`, the value at each path."""
+    cdef Picker picker
+    cdef Value value
+    cdef size_t i, count = len(paths)
+    cdef const uint8_t* start = <const uint8_t*> PyBytes_AS_STRING(data)
+    cdef Py_ssize_t begin, end
+    cdef bytes raw
+    cdef char* into
+    for path in paths:
+        picker.paths.push_back(path)
+    picked = []
+    for begin, end in documents(data, offset):
+        if not picker.look(start + begin, end - begin):
+            raise unreadable()
+        values = []
+        for i in range(count):
+            value = picker.found[i]
+            if value.kind == NO_KIND:
+                values.append(None)
+                continue
+            raw = PyBytes_FromStringAndSize(NULL, value.end - value.at + 1)
+            into = PyBytes_AS_STRING(raw)
+            into[0] = <char> value.type
+            memcpy(into + 1, value.at, value.end - value.at)
+            values.append(raw)
+        picked.append(tuple(values))
+    return picked
 
 
 cdef Given _given(field):

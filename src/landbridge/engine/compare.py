@@ -29,9 +29,9 @@ def sweep(work: Work, copied: Copied, live: LiveSource) -> None:
     _reconcile(work, copied, live, live.read_only_ids(), hashes=False)
 
 
-def heal(work: Work, copied: Copied, live: LiveSource) -> None:
+def heal(work: Work, copied: Copied, live: LiveSource, *, snapshot: bool) -> None:
     """Find all that differs between the source as it is now and the table; stage it."""
-    reading = live.read(snapshot=live.snapshots)
+    reading = live.read(snapshot=snapshot)
     copied.consistent_at = _reconcile(work, copied, live, reading, hashes=True)
 
 

@@ -68,7 +68,7 @@ def _goes_on(job: Job, session: Session, stream: StreamRecord) -> bool:
     """Return whether there is a table that the rows of this run can go into as it is."""
     if stream.loading is not None or job.settings.full_refresh:
         return False
-    return examine(job, session, stream, resumable=False).living is not None
+    return examine(job, session, stream, resumable=False).takes_part
 
 
 def _load_new(

@@ -12,10 +12,16 @@ from dataclasses import replace
 
 from landbridge.codec import batch_of, encoder_for, id_document, id_of, slow_encoder
 from landbridge.model.batch import Batch
-from landbridge.model.plan import Column, Field, Op, Plan, Role, TablePlan
+from landbridge.model.kinds import Kind
+from landbridge.model.plan import Column, Field, Op, Plan, Role, Slot, TablePlan
 from landbridge.model.tables import Session, TableName
 
 _IDS_A_BATCH = 50_000
+_ANY_KIND = tuple(
+    Slot(kind, Op.DISCARD, subtype=subtype)
+    for kind in Kind
+    for subtype in (range(256) if kind is Kind.BINARY else (0,))
+)
 _ENTRY = Column("entry", "bigint", Role.CONSTANT)
 
 
@@ -26,13 +32,16 @@ def key_plan(plan: Plan, *, hashed: bool = False) -> Plan:
     plan lacks is flagged: the table cannot have it.
     """
     main = plan.main
-    columns = [c for c in main.columns if c.role in (Role.ID, Role.KEY)]
+    by_key = main.column_with(Role.KEY) >= 0  # which ids of all kinds have
+    columns = [c for c in main.columns if c.role is (Role.KEY if by_key else Role.ID)]
     places = {main.columns.index(c): i for i, c in enumerate(columns)}
     if hashed:
         columns.append(next(c for c in main.columns if c.role is Role.HASH))
     fields = []
     for field in main.fields:
-        if field.name == "_id":
+        if field.name == "_id" and by_key:
+            fields.append(Field("_id", _ANY_KIND))
+        elif field.name == "_id":
             slots = tuple(replace(s, column=places.get(s.column, -1)) for s in field.slots)
             fields.append(replace(field, slots=slots))
         elif hashed:

@@ -146,7 +146,7 @@ def copy_tiny(work: Work) -> Copied:
 def _primed(work: Work, batches: Iterator[Batch]) -> Iterator[Batch]:
     """Let the plan take in the first batch and make the tables; return all batches."""
     first = next(batches, None)
-    if first is not None:
+    if first is not None and not work.shape.plan.main.fields:
         documents = list(islice(documents_in(first), LEARNT_DOCUMENTS))
         # What the first few teach, the others need not explain, which is slow.
         for number in (1, 10, len(documents)):
@@ -175,7 +175,7 @@ def copy_small(work: Work, *, snapshot: bool) -> Copied:
     job, shape = work.job, work.shape
     counter = Counter(job)
     with job.target.copy_sessions() as sessions, job.source.read(snapshot=snapshot) as read:
-        relay = Relay()
+        relay = Relay[Batch]()
         batches = _primed(work, iter(read))
         copiers = [
             Copier(

@@ -48,6 +48,7 @@ def run(
     snapshot: bool | None = None,
     gone: Sequence[bytes] = (),
     complete: Callable[[Work, Copied], None] | None = None,
+    batch: int | None = None,
 ) -> StreamSummary:
     """Copy what the job's source yields, and publish it.
 
@@ -59,11 +60,13 @@ def run(
         layout: how they are copied.
         snapshot: whether to read one point in time; by default where the source gives it.
         gone: ids of rows that are to leave the table, each a BSON document `{_id: …}`.
+        batch: number among the loads that one run publishes for the stream.
         complete: called when all is copied and before it is published, to add what is missing.
 
     """
     work = begin(job, session, situation, purpose, layout)
     work.gone += gone
+    work.batch = batch
     finish = publish.Publisher(work, situation.living, situation.replaced, layout, complete)
     snapshot = job.source.snapshots if snapshot is None else snapshot
     match layout:

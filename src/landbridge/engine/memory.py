@@ -1,16 +1,15 @@
-"""A source whose documents are at hand: those in quarantine, to be tried again.
+"""A source whose documents are at hand: those in quarantine, or what the log tells.
 
-For       `full.retry`.
+For       `full.retry`, and `log`.
 Touches   Nothing.
 Promises  It behaves as a collection read at one moment.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 
-from landbridge.codec import batch_of
 from landbridge.model.batch import Batch
 from landbridge.model.stream import Collection, IdRange
 
@@ -18,28 +17,27 @@ from landbridge.model.stream import Collection, IdRange
 class _Reading:
     consistent_at = None
 
-    def __init__(self, documents: Sequence[bytes]) -> None:
-        self._documents = documents
+    def __init__(self, batches: Iterable[Batch]) -> None:
+        self._batches = batches
 
     def __iter__(self) -> Iterator[Batch]:
-        if self._documents:
-            yield batch_of(self._documents)
+        yield from self._batches
 
 
 class MemorySource:
     """Documents of one collection, each id once: the last of several is the one that counts."""
 
-    identity = "quarantine"
     snapshots = True
     snapshot_seconds = 0.0
 
-    def __init__(self, collection: Collection, documents: Sequence[bytes]) -> None:
+    def __init__(self, collection: Collection, identity: str, batches: Iterable[Batch]) -> None:
         self.collection = collection
-        self._documents = documents
+        self.identity = identity
+        self._batches = batches
 
     def read(self, *, snapshot: bool) -> AbstractContextManager[_Reading]:
         """Read all documents."""
-        return nullcontext(_Reading(self._documents))
+        return nullcontext(_Reading(self._batches))
 
     def read_range(self, part: IdRange) -> AbstractContextManager[_Reading]:
         """Read all documents: they are one range."""
@@ -54,5 +52,5 @@ class MemorySource:
         return [IdRange(0, None, None)]
 
     def sample(self, documents: int, seconds: float) -> list[bytes]:
-        """Return the first documents."""
-        return list(self._documents[:documents])
+        """Return no documents: they are all read."""
+        return []

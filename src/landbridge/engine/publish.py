@@ -38,6 +38,8 @@ from landbridge.state.plans import plan_from_json, plan_to_json
 # Above this share of changed rows a fresh table is cheaper than a merge (a merged row costs
 # about five times a copied one).
 SWAP_SHARE = 0.2
+# Of a few changes autovacuum takes care, by this share too.
+ANALYZE_SHARE = 0.1
 QUARANTINED_KEYS = TableName("", "lb_quarantined")
 GONE_KEYS = TableName("", "lb_gone")
 OPEN_KEYS = TableName("", "lb_open")
@@ -254,6 +256,7 @@ class Publisher:
             living=tuple(public),
             load=work.purpose.load,
             partial=work.purpose.partial,
+            every=work.purpose.every,
             compare_values=self._compares_values(),
             soft_delete=job.settings.soft_delete,
             max_delete_share_percent=(
@@ -282,7 +285,7 @@ class Publisher:
         if work.purpose.partial and work.purpose.retried is None:
             self._renew_quarantine(merge)
         copied.notes += self._add_indexes(plan, public[0])
-        if changed:
+        if changed > self.living.rows * ANALYZE_SHARE or (changed and not work.purpose.partial):
             self.changed = tuple(zip(public, plan.tables, strict=True))
         session.drop([table for table in work.shape.tables if table.schema])
         return counts
@@ -383,6 +386,7 @@ class Publisher:
         work, job, session = self.work, self.work.job, self.work.session
         connection, account, purpose = session.connection, copied.account, work.purpose
         summary = self._summary(copied, plan, counts)
+        kept = counts.refused_deletes > 0 and purpose.method == "log"
         names = [public_table(job.table, table, plan.settings).name for table in plan.tables]
         with session.together():
             streams.save_published(
@@ -394,21 +398,23 @@ class Publisher:
                 plan=plan_to_json(plan),
                 generation=work.generation,
                 consistent_at=copied.consistent_at,
-                position=purpose.position_at(copied.consistent_at),
+                # Rows that should have gone are there still: the log is to be read again.
+                position=None if kept else purpose.position_at(copied.consistent_at),
             )
             if purpose.retried is not None:
                 quarantine.settle(connection, work.stream.id, work.generation, purpose.retried)
             elif not purpose.partial:
                 quarantine.supersede(connection, work.stream.id, work.generation)
             runs.record_changes(connection, job.run, work.stream.id, work.shape.changes)
-            runs.record_columns(
-                connection,
-                work.stream.id,
-                names,
-                plan,
-                account.profile,
-                all_read=not purpose.partial,
-            )
+            if not purpose.partial or work.shape.changes:
+                runs.record_columns(
+                    connection,
+                    work.stream.id,
+                    names,
+                    plan,
+                    account.profile,
+                    all_read=not purpose.partial,
+                )
             runs.record_stream(
                 connection,
                 job.run,
@@ -451,6 +457,7 @@ class Publisher:
             method=work.purpose.method,
             load=job.settings.load,
             tally=tally,
+            events=work.purpose.events,
             without_key=work.purpose.without_key,
             by_value_paths=paths,
             schema_changes=tuple(work.shape.changes),
@@ -470,8 +477,8 @@ class Publisher:
 
     def _notes(self, copied: Copied) -> list[str]:
         notes = []
-        fuzzy = copied.consistent_at is None and not self.work.purpose.partial
-        if fuzzy and self.layout in ("tiny", "small", "one cursor"):
+        whole = not self.work.purpose.partial and self.layout != "large"
+        if copied.duplicates_possible and whole:
             notes.append("the server gives no snapshot reads: not one point in time")
         escaped = sum(seen.escaped for seen in copied.account.profile.values())
         if escaped:

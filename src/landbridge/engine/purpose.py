@@ -23,9 +23,11 @@ class Purpose:
     load: Load
     position: LogPosition | Bookmark | None = None  # None: the stream's own stays as it is
     partial: bool = False  # not every document of the collection is read
+    every: bool = False  # each document is a version of its own, and is appended
     guarded: bool = True  # deletes are held against the guard; those of the log are a fact
     retried: Sequence[int] | None = None  # quarantine entries that are tried again
     keeps_lease: bool = False  # the run goes on with the stream
+    events: int = 0  # of the log, before they were taken together
     without_key: int = 0  # documents without the replication key
     notes: tuple[str, ...] = ()  # what the report says beside the counts
 

@@ -15,6 +15,7 @@ from functools import partial
 from landbridge.engine.copying import Account, Copier
 from landbridge.engine.layouts import Copied, Counter, Work
 from landbridge.engine.relay import Relay
+from landbridge.model.batch import Batch
 from landbridge.model.stream import IdRange
 from landbridge.model.tables import Session
 from landbridge.state import ledger, streams
@@ -49,7 +50,7 @@ def copy_ranges(work: Work, *, resumed: bool) -> Copied:
     parts: queue.SimpleQueue[IdRange] = queue.SimpleQueue()
     for part in ledger.remaining(connection, work.stream.id, work.generation):
         parts.put(part)
-    relay, counter = Relay(), Counter(job)
+    relay, counter = Relay[Batch](), Counter(job)
     with job.target.copy_sessions() as sessions:
         workers = [
             threading.Thread(
@@ -103,7 +104,7 @@ def _copy_parts(
     work: Work,
     session: Session,
     parts: queue.SimpleQueue[IdRange],
-    relay: Relay,
+    relay: Relay[Batch],
     counter: Counter,
 ) -> None:
     while not relay.failed:

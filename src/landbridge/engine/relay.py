@@ -1,6 +1,6 @@
-"""The relay: batches from one reader to several workers.
+"""The relay: batches from one reader to those that work on them.
 
-For       The layout `small`, where one cursor feeds several COPYs.
+For       The layout `small`, where one cursor feeds several COPYs; the log, read ahead.
 Touches   Nothing.
 Promises  What waits is bounded in bytes. The first failure, of reader or worker, ends them all.
 """
@@ -9,28 +9,35 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-
-from landbridge.model.batch import Batch
+from typing import Generic, Protocol, TypeVar
 
 QUEUED_BYTES_MAX = 12 << 20
 _POLL_SECONDS = 0.02
+
+
+class _Sized(Protocol):
+    @property
+    def bytes(self) -> int: ...
+
+
+Item = TypeVar("Item", bound=_Sized)
 
 
 class AbandonedError(Exception):
     """Another worker failed; this one's rows are to be rolled back."""
 
 
-class Relay:
+class Relay(Generic[Item]):
     """Batches from one reader to several workers, bounded in bytes; the first failure ends all."""
 
     def __init__(self) -> None:
         self._ready = threading.Condition()
-        self._batches: list[Batch] = []
+        self._batches: list[Item] = []
         self._queued_bytes = 0
         self._closed = False
         self._failure: BaseException | None = None
 
-    def put(self, batch: Batch) -> bool:
+    def put(self, batch: Item) -> bool:
         """Hand a batch over; False where the workers have failed."""
         with self._ready:
             self._ready.wait_for(
@@ -45,7 +52,7 @@ class Relay:
             self._ready.notify()
             return self._failure is None
 
-    def batches(self) -> Iterator[Batch | None]:
+    def batches(self) -> Iterator[Item | None]:
         """Yield batches as they come, and None when there was none for a moment."""
         while True:
             with self._ready:
@@ -54,7 +61,7 @@ class Relay:
                 if self._failure is not None:
                     raise AbandonedError
                 if self._batches:
-                    batch: Batch | None = self._batches.pop(0)
+                    batch: Item | None = self._batches.pop(0)
                     assert batch is not None
                     self._queued_bytes -= batch.bytes
                     self._ready.notify_all()

@@ -34,6 +34,12 @@ class Situation:
     generation: int
     resumed: bool = False
 
+    @property
+    def takes_part(self) -> bool:
+        """Whether a few documents can be merged: there is a table, and it knows its key."""
+        known = self.plan.key_column is not None or not self.plan.keyed
+        return self.living is not None and known
+
 
 def examine(
     job: Job, session: Session, stream: StreamRecord, *, resumable: bool, begun: bool = False

@@ -47,8 +47,7 @@ class Job:
         self.observer(progress)
 
 
-@contextmanager
-def taken(job: Job, session: Session) -> Iterator[StreamRecord]:
+def take(job: Job, session: Session) -> StreamRecord:
     """Take the stream: its lease, and a new epoch that fences out whoever had it before.
 
     Raises:
@@ -72,12 +71,25 @@ def taken(job: Job, session: Session) -> Iterator[StreamRecord]:
     if record is None:
         leases.acquire(connection, stream_id, job.holder, job.target.pids, name)
         record = streams.raise_epoch(connection, stream_id)
+    return record
+
+
+@contextmanager
+def taken(job: Job, session: Session) -> Iterator[StreamRecord]:
+    """Take the stream, and give it back where the work on it fails.
+
+    Raises:
+        BusyError: a living run holds it.
+
+    """
+    record = take(job, session)
+    connection = session.connection
     try:
         yield record  # a publish releases the lease in its own transaction
     except BaseException as error:
         # A broken connection can't release; the lease then ends by itself.
         with suppress(Exception):
-            leases.release(connection, stream_id, job.holder)
+            leases.release(connection, record.id, job.holder)
         # A table that is gone, say: the run that has the stream now has cleared it away.
         fenced = None
         with suppress(Exception):

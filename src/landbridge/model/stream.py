@@ -105,6 +105,9 @@ class Source(Protocol):
 class LiveSource(Source, Protocol):
     """A collection that can be asked for a part of it: what is new, which ids there are."""
 
+    def uuid_now(self) -> str | None:
+        """Return what tells the collection from others of its name; None where there is none."""
+
     def key_facts(self, key: str) -> KeyFacts:
         """Look up what there is of a replication key, now."""
 

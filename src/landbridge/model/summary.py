@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
-Phase = Literal["waiting", "reading", "indexing", "publishing", "done", "failed"]
+Phase = Literal["waiting", "reading", "indexing", "publishing", "following", "done", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,7 @@ class Progress:
     documents: int = 0
     total: int | None = None
     bytes: int = 0
+    lag_seconds: float | None = None  # between a change and its commit here, while following
 
 
 Observer = Callable[[Progress], None]
@@ -51,6 +52,10 @@ class Tally:
     quarantined: int = 0
     discarded: int = 0
     by_value: int = 0
+
+    def __add__(self, other: Tally) -> Tally:
+        mine, theirs = asdict(self), asdict(other)
+        return Tally(**{name: mine[name] + theirs[name] for name in mine})
 
     @property
     def adds_up(self) -> bool:
@@ -112,6 +117,21 @@ class StreamSummary:
             "error": self.error,
         }
         return report
+
+    def then(self, later: StreamSummary) -> StreamSummary:
+        """Return what both did, the one after the other, in one run."""
+        paths = dict(self.by_value_paths)
+        for path, count in later.by_value_paths.items():
+            paths[path] = paths.get(path, 0) + count
+        return replace(
+            later,
+            tally=self.tally + later.tally,
+            events=self.events + later.events,
+            by_value_paths=paths,
+            schema_changes=self.schema_changes + later.schema_changes,
+            notes=tuple(dict.fromkeys(self.notes + later.notes)),
+            seconds=self.seconds + later.seconds,
+        )
 
     def failed(self, error: dict[str, str]) -> StreamSummary:
         """Return this summary with its error."""

@@ -35,6 +35,7 @@ class TableState:
     oid: int
     columns: dict[str, str]  # name -> type as `format_type` prints it
     bytes: int
+    rows: float  # as the planner estimates; negative where it never looked
     dependents: tuple[str, ...]  # views, foreign keys, functions, publications, by description
     used_columns: frozenset[str]  # columns that a dependent object names
     foreign_writers: bool  # a role besides the owner and superusers may write
@@ -78,6 +79,7 @@ class MergePlan:
     living: tuple[TableName, ...]
     load: Literal["overwrite", "upsert", "append"]
     partial: bool = False  # staged are a few documents of many
+    every: bool = False  # each staged row is a version, to be appended as it is
     compare_values: bool = False
     soft_delete: bool = False
     max_delete_share_percent: float = 20.0

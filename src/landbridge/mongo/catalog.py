@@ -45,6 +45,18 @@ def collections(connection: Connection) -> list[Collection]:
     )
 
 
+def uuid_of(connection: Connection, name: str) -> str | None:
+    """Return the UUID of a collection, None where there is none of the name."""
+    with connection.translated(f"cannot look up {connection.database}.{name}"):
+        described = list(connection.source.list_collections(filter={"name": name}))
+    return _uuid(described[0]) if described else None
+
+
+def _uuid(described: Mapping[str, Any]) -> str | None:
+    uuid = described.get("info", {}).get("uuid")
+    return None if uuid is None else bytes(uuid).hex()
+
+
 def with_sizes(connection: Connection, collection: Collection) -> Collection:
     """Return the collection with what the server estimates; a view has no sizes of its own."""
     if collection.kind == "view":
@@ -72,7 +84,6 @@ def with_indexes(connection: Connection, collection: Collection) -> Collection:
 
 def _collection(database: str, described: Mapping[str, Any]) -> Collection:
     options = described["options"]
-    uuid = described.get("info", {}).get("uuid")
     images = options.get("changeStreamPreAndPostImages", {})
     clustered = "clusteredIndex" in options
     return Collection(
@@ -83,7 +94,7 @@ def _collection(database: str, described: Mapping[str, Any]) -> Collection:
         clustered=clustered,
         collated=options.get("collation", {}).get("locale", SIMPLE) != SIMPLE,
         id_indexed="idIndex" in described or clustered,
-        uuid=None if uuid is None else bytes(uuid).hex(),
+        uuid=_uuid(described),
         post_images=bool(images.get("enabled")),
     )
 

@@ -38,6 +38,7 @@ class Reply:
     offset: int  # of the array of documents
     bytes: int  # of the array
     at_cluster_time: str | None  # `seconds:increment`, where it was a snapshot read
+    resume_token: str | None  # `_data` of a change stream's token for after this batch
 
     @property
     def empty(self) -> bool:
@@ -66,8 +67,22 @@ def read_reply(data: bytes) -> Reply:
     if time := found.get(b"atClusterTime"):
         increment, seconds = unpack_from("<II", data, time.offset)
         at_cluster_time = f"{seconds}:{increment}"
+    token = found.get(b"postBatchResumeToken")
     (number,) = unpack_from("<q", data, cursor_id.offset)
-    return Reply(number, documents.offset, documents.bytes, at_cluster_time)
+    return Reply(
+        number,
+        documents.offset,
+        documents.bytes,
+        at_cluster_time,
+        None if token is None else _token(data, token),
+    )
+
+
+def _token(data: bytes, token: _Element) -> str | None:
+    held = next((e for e in _elements(data, token.offset) if e.key == b"_data"), None)
+    if held is None or held.kind != STRING:
+        return None
+    return data[held.offset + 4 : held.offset + held.bytes - 1].decode()
 
 
 def id_element(document: bytes) -> tuple[int, bytes]:

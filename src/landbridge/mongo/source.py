@@ -20,7 +20,7 @@ from pymongo.errors import ExecutionTimeout, OperationFailure
 from landbridge.model.position import Bookmark
 from landbridge.model.replication import KeyFacts, KeyRange
 from landbridge.model.stream import Collection, IdRange
-from landbridge.mongo import keys, ranges
+from landbridge.mongo import catalog, keys, ranges
 from landbridge.mongo.connect import RAW, Connection
 from landbridge.mongo.read import CursorRead
 from landbridge.mongo.reply import ARRAY, DOCUMENT, id_element, read_reply
@@ -112,6 +112,10 @@ class CollectionSource:
     def read_ids(self, ids: Sequence[bytes]) -> CursorRead:
         """Read the documents with these ids, each a BSON document `{_id: …}`."""
         return self._find(*({"filter": ids_filter(group)} for group in _groups(ids)))
+
+    def uuid_now(self) -> str | None:
+        """Return what tells the collection from others of its name; None where there is none."""
+        return catalog.uuid_of(self._connection, self.collection.name)
 
     def key_facts(self, key: str) -> KeyFacts:
         """Look up what there is of a replication key, now."""

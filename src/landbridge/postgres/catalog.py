@@ -20,7 +20,7 @@ Connection = psycopg.Connection[Any]
 
 # One row: everything about a relation that a load wants to know.
 _DESCRIBE = """
-SELECT c.oid, c.relkind IN ('r', 'p'), pg_total_relation_size(c.oid),
+SELECT c.oid, c.relkind IN ('r', 'p'), pg_total_relation_size(c.oid), c.reltuples,
   ARRAY(SELECT a.attname::text FROM pg_attribute a
         WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum),
   ARRAY(SELECT format_type(a.atttypid, a.atttypmod) FROM pg_attribute a
@@ -102,11 +102,12 @@ def inspect(connection: Connection, table: TableName) -> TableState | None:
     row = connection.execute(_DESCRIBE, found).fetchone()
     if row is None:
         return None
-    oid, is_table, size, names, types, key, dependents, used, foreign_writers = row
+    oid, is_table, size, rows, names, types, key, dependents, used, foreign_writers = row
     return TableState(
         oid=oid,
         columns=dict(zip(names, types, strict=True)),
         bytes=size,
+        rows=rows,
         dependents=tuple(sorted(dependents)),
         used_columns=frozenset(used),
         foreign_writers=foreign_writers,

@@ -40,6 +40,8 @@ def lock_for_merge(connection: Connection, merge: MergePlan) -> None:
 
 def find_differences(connection: Connection, merge: MergePlan) -> MergeCounts:
     """Compare staged with living rows; the differences stay in a temporary table for `apply`."""
+    if merge.every:
+        return MergeCounts(inserted=_count(connection, merge.staging[0]))
     connection.execute("SELECT set_config('work_mem', %s, true)", (_JOIN_MEMORY,))
     if merge.partial:
         _prefer_index(connection, merge)
@@ -121,7 +123,7 @@ def _mark_quarantined(connection: Connection, merge: MergePlan, keys: TableName)
         "keys": identifier(keys),
         "key": key,
     }
-    if merge.load != "overwrite":
+    if merge.load == "upsert":
         query = (
             "INSERT INTO {diff} SELECT {key}, 'q' FROM {living}"
             " WHERE {key} IN (SELECT {key} FROM {keys})"
@@ -150,6 +152,9 @@ def apply(connection: Connection, merge: MergePlan) -> list[int]:
 
     Returns the quarantine entries whose documents' old rows left the table.
     """
+    if merge.every:
+        _append_all(connection, merge)
+        return []
     if merge.plan.key_column is None:
         _apply_keyless(connection, merge)
         return []
@@ -257,6 +262,15 @@ def _apply_keyed(connection: Connection, merge: MergePlan) -> None:
     added = _insert(connection, merge, 0, key, [_INSERT])
     _require_written(connection, merge, changed.rowcount + added)
     _add_children(connection, merge)
+
+
+def _append_all(connection: Connection, merge: MergePlan) -> None:
+    columns = names(column.name for column in merge.plan.main.columns)
+    connection.execute(
+        sql.SQL("INSERT INTO {} ({columns}) SELECT {columns} FROM {}").format(
+            identifier(merge.living[0]), identifier(merge.staging[0]), columns=columns
+        )
+    )
 
 
 def _require_written(connection: Connection, merge: MergePlan, rows: int) -> None:

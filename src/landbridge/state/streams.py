@@ -46,6 +46,12 @@ class StreamRecord:
     pending: dict[str, Any] | None
 
 
+_RECORD = (
+    "database, collection, target_schema, target_table,"
+    " settings, plan, epoch, generation, loading, position, pending"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class KnownStream:
     """What a dry run wants to know of a stream."""
@@ -53,18 +59,19 @@ class KnownStream:
     table: str
     settings: dict[str, Any]
     plan: dict[str, Any] | None
+    position: dict[str, Any] | None
 
 
 def known_streams(connection: Connection, target_schema: str) -> dict[tuple[str, str], KnownStream]:
     """Return the streams that fill tables of that schema, by (database, collection)."""
     rows = connection.execute(
-        "SELECT database, collection, target_table, settings, plan"
+        "SELECT database, collection, target_table, settings, plan, position"
         " FROM landbridge.stream WHERE target_schema = %s",
         (target_schema,),
     )
     return {
-        (database, collection): KnownStream(table, settings, plan)
-        for database, collection, table, settings, plan in rows
+        (database, collection): KnownStream(table, settings, plan, position)
+        for database, collection, table, settings, plan, position in rows
     }
 
 
@@ -136,13 +143,27 @@ def enter(
 def raise_epoch(connection: Connection, stream_id: int) -> StreamRecord:
     """Take the stream over: from now on commits under an older epoch are refused."""
     row = connection.execute(
-        "UPDATE landbridge.stream SET epoch = epoch + 1 WHERE id = %s"
-        " RETURNING database, collection, target_schema, target_table,"
-        " settings, plan, epoch, generation, loading, position, pending",
+        f"UPDATE landbridge.stream SET epoch = epoch + 1 WHERE id = %s RETURNING {_RECORD}",
         (stream_id,),
     ).fetchone()
     assert row is not None
     return StreamRecord(stream_id, StreamKey(*row[:4]), *row[4:])
+
+
+def read_again(connection: Connection, stream: StreamRecord) -> StreamRecord:
+    """Return a stream as its own run has published it.
+
+    Raises:
+        FencedError: another run has taken the stream.
+
+    """
+    row = connection.execute(
+        f"SELECT {_RECORD} FROM landbridge.stream WHERE id = %s AND epoch = %s",
+        (stream.id, stream.epoch),
+    ).fetchone()
+    if row is None:
+        raise fenced_error(stream)
+    return StreamRecord(stream.id, StreamKey(*row[:4]), *row[4:])
 
 
 def lock_for_chunk(connection: Connection, stream: StreamRecord) -> None:
@@ -182,15 +203,16 @@ def fenced(connection: Connection, stream: StreamRecord) -> FencedError | None:
     """Return the error of a run whose stream another one has taken; waits for nobody."""
     query = "SELECT 1 FROM landbridge.stream WHERE id = %s AND epoch = %s"
     held = connection.execute(query, (stream.id, stream.epoch)).fetchone()
-    return None if held else _fenced(stream)
+    return None if held else fenced_error(stream)
 
 
 def _require(cursor: psycopg.Cursor[Any], stream: StreamRecord) -> None:
     if cursor.fetchone() is None:
-        raise _fenced(stream)
+        raise fenced_error(stream)
 
 
-def _fenced(stream: StreamRecord) -> FencedError:
+def fenced_error(stream: StreamRecord) -> FencedError:
+    """Return the error of a run whose stream another one has taken."""
     return FencedError(
         f"this run no longer holds {stream.key.database}.{stream.key.collection}",
         why="another run has taken the stream over since",
@@ -228,28 +250,31 @@ def save_pending(connection: Connection, stream: StreamRecord, position: dict[st
     _require(cursor, stream)
 
 
-def save_positions(
-    connection: Connection, positions: Sequence[tuple[StreamRecord, dict[str, Any]]]
-) -> None:
-    """Move streams on whose rows did not change, all or none of them.
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """A place that a stream's rows have come to without changing."""
 
-    Raises:
-        FencedError: another run has taken one of the streams.
+    stream: StreamRecord
+    position: dict[str, Any]
+    consistent_at: str | None
 
-    """
-    moved = connection.execute(
-        "UPDATE landbridge.stream s SET position = p.position, last_success_at = now()"
-        " FROM unnest(%s::bigint[], %s::bigint[], %s::jsonb[]) AS p (id, epoch, position)"
+
+def save_reached(connection: Connection, reached: Sequence[Reached]) -> set[int]:
+    """Save where streams are; return the ids of those that this run still holds."""
+    rows = connection.execute(
+        "UPDATE landbridge.stream s SET position = p.position, consistent_at = p.consistent_at,"
+        " last_success_at = now()"
+        " FROM unnest(%s::bigint[], %s::bigint[], %s::jsonb[], %s::text[])"
+        " AS p (id, epoch, position, consistent_at)"
         " WHERE s.id = p.id AND s.epoch = p.epoch RETURNING s.id",
         (
-            [stream.id for stream, _ in positions],
-            [stream.epoch for stream, _ in positions],
-            [Jsonb(position) for _, position in positions],
+            [one.stream.id for one in reached],
+            [one.stream.epoch for one in reached],
+            [Jsonb(one.position) for one in reached],
+            [one.consistent_at for one in reached],
         ),
-    ).fetchall()
-    if len(moved) != len(positions):
-        known = {number for (number,) in moved}
-        raise _fenced(next(stream for stream, _ in positions if stream.id not in known))
+    )
+    return {number for (number,) in rows}
 
 
 def save_published(
