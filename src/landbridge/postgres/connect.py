@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from typing import Any
 
 import psycopg
@@ -45,6 +45,10 @@ class Target:
         """Backend process ids of all connections that are open."""
         with self._lock:
             return [session.pid for session in self._all if not session.connection.closed]
+
+    def translated(self, what: str) -> AbstractContextManager[None]:
+        """Raise the landbridge error that a driver's error inside means; `what` was not done."""
+        return faults.translated(what)
 
     @contextmanager
     def session(self) -> Iterator[PostgresSession]:
