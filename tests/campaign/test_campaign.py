@@ -19,6 +19,10 @@ CHOSEN = [
     ("mongod killed", "full"),
     ("PostgreSQL killed", "incremental"),
     ("cut between COMMIT and its answer", "incremental"),
+    ("cut between COMMIT and its answer", "follow"),
+    ("worker killed at any moment", "follow"),
+    ("mongod killed", "log"),
+    ("collections dropped, renamed, replaced", "follow"),
 ]
 
 

@@ -48,7 +48,11 @@ def second_worker(stage: Stage, servers: Servers) -> str:
 
 
 def _stopped_in_the_middle(stage: Stage, worker: Worker) -> bool:
-    """Stop it while it holds a stream; False where it had ended already."""
+    """Stop it while it holds a stream, or all where it follows; False where it has ended.
+
+    A second one that follows would go on with those that are free.
+    """
+    wanted = len(stage.generator.collections) if stage.method.follows else 1
     deadline = time.monotonic() + HELD_SECONDS_MAX
     with stage.postgres() as postgres:
         while worker.alive and time.monotonic() < deadline:
@@ -57,7 +61,7 @@ def _stopped_in_the_middle(stage: Stage, worker: Worker) -> bool:
                 continue
             worker.send(signal.SIGSTOP)
             held = postgres.execute("SELECT count(*) FROM landbridge.lease").fetchone()
-            if held is not None and held[0] > 0:
+            if held is not None and held[0] >= wanted:
                 return True
             worker.send(signal.SIGCONT)
             time.sleep(stage.chance.random() * 0.005)
