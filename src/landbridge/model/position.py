@@ -13,8 +13,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-# A resume token begins with 82, then the cluster time: seconds and increment, 4 bytes each.
-_TOKEN = re.compile(r"82([0-9a-f]{8})([0-9a-f]{8})(?:[0-9a-f]{2})*", re.IGNORECASE)
+# A resume token begins with 82, then the cluster time: seconds and increment, 4 bytes each. Its
+# type bits, where it has any, follow a dot.
+_TOKEN = re.compile(
+    r"82([0-9a-f]{8})([0-9a-f]{8})(?:[0-9a-f]{2})*(?:\.(?:[0-9a-f]{2})+)?", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -38,8 +41,9 @@ class ClusterTime:
 class LogPosition:
     """A place in the log: all events up to `token` are in the rows.
 
-    `token` is the `_data` of a resume token, hex digits that sort as the log does. `snapshot` is
-    the time of a copy that holds the events up to it as well. `uuid` is the collection's own.
+    `token` is a resume token as text: hex digits that sort as the log does, then its type bits,
+    after a dot, where it has any. `snapshot` is the time of a copy that holds the events up to it
+    as well. `uuid` is the collection's own.
     """
 
     token: str
