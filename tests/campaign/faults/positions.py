@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pymongo
+from bson import Binary
 from psycopg.types.json import Jsonb
 from pymongo.errors import OperationFailure
 
@@ -58,8 +59,10 @@ def rolled_over(stage: Stage, servers: Servers) -> str:
 
 
 def _is_gone(client: pymongo.MongoClient[dict[str, Any]], token: str) -> bool:
+    data, _, type_bits = token.partition(".")
+    whole = {"_data": data} | ({"_typeBits": Binary(bytes.fromhex(type_bits))} if type_bits else {})
     try:
-        with client.watch(resume_after={"_data": token}) as events:
+        with client.watch(resume_after=whole) as events:
             events.try_next()
     except OperationFailure as error:
         if error.code == HISTORY_LOST:
