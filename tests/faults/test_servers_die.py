@@ -116,6 +116,34 @@ def test_a_crash_of_postgresql_is_survived(
         assert_crossed(mongo, mortal_postgres_uri)
 
 
+@pytest.mark.parametrize("layout", ["tiny", "large"])
+def test_a_postgresql_that_is_away_for_a_moment_is_waited_for(
+    layout: str,
+    forced: Forced,
+    mongo: Mongo,
+    mongo_uri: str,
+    mortal_postgresql: PostgreSQL,
+    mortal_postgres_uri: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nothing listens at its port meanwhile, which looks like a wrong address."""
+    monkeypatch.setattr(attempts, "RETRY_SECONDS", (0.1, 0.5, 2.0, 4.0, 8.0))
+    forced(layout)
+    fill(mongo[NAME])
+    back = threading.Timer(0.4, mortal_postgresql.start)
+
+    def go_away() -> None:
+        mortal_postgresql.kill()
+        back.start()
+
+    observer = once("publishing", go_away)
+    try:
+        sync(mongo_uri, mortal_postgres_uri, settings_for(layout), observer=observer)
+    finally:
+        back.join()
+    assert_crossed(mongo, mortal_postgres_uri)
+
+
 @pytest.mark.parametrize("layout", ["small", "large"])
 def test_a_crash_between_copy_and_publish_never_empties_the_table(
     layout: str,

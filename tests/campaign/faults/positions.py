@@ -72,7 +72,10 @@ def _is_gone(client: pymongo.MongoClient[dict[str, Any]], token: str) -> bool:
 
 
 def of_another_cluster(stage: Stage, servers: Servers) -> str:
-    """Put the token of another replica set in the place of ours; it is younger than our writes."""
+    """Put the token of another replica set in the place of ours; it is younger than our writes.
+
+    The server finds out with the next event: the marks of the end are written before.
+    """
     stage.must_run()
     time.sleep(WRITES_SECONDS)
     stage.generator.halt()
@@ -82,6 +85,7 @@ def of_another_cluster(stage: Stage, servers: Servers) -> str:
             event = events.next()
         token = event["_id"]["_data"]
     _spoil(stage, lambda position: position | {"token": token})
+    stage.generator.stop()
     _must_be_refused(stage, {LOST})
     _heal(stage)
     return "the token of another cluster"
