@@ -75,13 +75,24 @@ class LogPosition:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any] | None) -> LogPosition | None:
-        """Return what `to_json` described; None for a position of another method."""
-        if not data or data.get("method") != "log":
+        """Return what `to_json` described; None for a position of another method.
+
+        What was changed since, so that it is no position any more, has a token that is none.
+        """
+        if not data:
             return None
-        snapshot = data.get("snapshot")
-        return cls(
-            str(data["token"]), ClusterTime.parse(snapshot) if snapshot else None, data.get("uuid")
-        )
+        if not isinstance(data, Mapping):
+            return cls("")
+        if data.get("method") != "log":
+            return None
+        try:
+            snapshot = data["snapshot"]
+            found = cls(
+                data["token"], ClusterTime.parse(snapshot) if snapshot else None, data["uuid"]
+            )
+            return found if str(found.time) == data["time"] else cls("")
+        except (KeyError, TypeError, ValueError, AttributeError):
+            return cls("")
 
 
 @dataclass(frozen=True, slots=True)

@@ -136,8 +136,8 @@ def corrupt(stage: Stage, servers: Servers) -> str:
 
 
 def _later(token: str) -> str:
-    """Return a token of 16 seconds later: one digit of its time is another one."""
-    return f"{token[:2]}{int(token[2:10], 16) + 16:08x}{token[10:]}"
+    """Return a token of a second later, when writes were made."""
+    return f"{token[:2]}{int(token[2:10], 16) + 1:08X}{token[10:]}"
 
 
 def _flip(token: str) -> str:
