@@ -117,6 +117,29 @@ def fits(document: Document) -> bool:
     return "\0" not in str(document.get("note", ""))
 
 
+def aside(
+    name: str, documents: list[Document], ids: list[str], *, deleted_stay: bool = False
+) -> list[Difference]:
+    """Compare what can't be a row with the ids in quarantine, which are extended JSON.
+
+    With `deleted_stay` entries of documents that are gone are passed over.
+    """
+    options = json_util.CANONICAL_JSON_OPTIONS
+    held = {_named(json_util.loads(each, json_options=options)) for each in ids}
+    wanted = {_named(each["_id"]): each["who"] for each in documents if not fits(each)}
+    found = [
+        Difference("not in quarantine", name, who) for key, who in wanted.items() if key not in held
+    ]
+    wrong = held - wanted.keys()
+    if deleted_stay:
+        wrong &= {_named(each["_id"]) for each in documents}
+    return found + [Difference("wrongly in quarantine", name, key) for key in sorted(wrong)]
+
+
+def _named(value: Any) -> str:
+    return f"{_kind(value)} {_plain(value)}"
+
+
 def _differences(name: str, document: Document, row: Row) -> Iterator[Difference]:
     who = document["who"]
     if row["version"] != document["version"]:

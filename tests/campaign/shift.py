@@ -65,11 +65,13 @@ class Shift(threading.Thread):
         """Let the last run come to its end; one that follows is asked to, and must do so well."""
         self._over.set()
         deadline = time.monotonic() + END_SECONDS_MAX
+        asked = None
         while self.is_alive() and time.monotonic() < deadline:
             worker = self._worker
-            if worker is not None and self._stage.method.follows:
-                worker.send(signal.SIGTERM)
-            self.join(1)
+            if worker is not asked and worker is not None and self._stage.method.follows:
+                worker.send(signal.SIGTERM)  # once: a second one does not wait
+                asked = worker
+            self.join(0.2)
         if self.is_alive():
             if self._worker is not None:
                 self._worker.kill()

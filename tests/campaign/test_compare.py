@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from bson import json_util
 from tests.campaign import compare, ids, writes
 from tests.campaign.record import Document, Record, Slot
 
@@ -124,6 +125,20 @@ def test_a_document_with_a_nul_must_not_be_a_row(record: Record, documents: list
     documents[2]["note"] = "a\0b"
     [found] = compare.against_source(NAME, documents, rows, record)
     assert (found.kind, found.who) == ("still a row, must be set aside", documents[2]["who"])
+
+
+def test_quarantine_holds_what_can_not_be_a_row_and_nothing_else(
+    documents: list[Document],
+) -> None:
+    documents[0]["note"] = "a\0b"
+    options = json_util.CANONICAL_JSON_OPTIONS
+    texts = [json_util.dumps(each["_id"], json_options=options) for each in documents]
+    assert compare.aside(NAME, documents, texts[:1]) == []
+    [missing] = compare.aside(NAME, documents, [])
+    assert missing.kind == "not in quarantine"
+    [wrong] = compare.aside(NAME, documents, texts[:2])
+    assert wrong.kind == "wrongly in quarantine"
+    assert compare.aside(NAME, documents[:1], texts[:2], deleted_stay=True) == []
 
 
 def test_the_type_of_an_id_in_extended_json_counts(
