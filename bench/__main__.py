@@ -18,7 +18,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import again, command, copying, kernel, many, memory, shapes, startup
+from bench import again, command, copying, following, growing, kernel, many, memory, shapes, startup
 from bench.figures import Figure, show
 from bench.servers import Servers, started
 
@@ -37,6 +37,14 @@ PARTS: dict[str, Part] = {
         servers, chosen.collections, chosen.repetitions
     ),
     "memory": lambda servers, documents, chosen: memory.measure(servers, documents),
+    "incremental": lambda servers, documents, chosen: growing.measure(
+        servers, chosen.growing, chosen.repetitions
+    ),
+    "drain": lambda servers, documents, chosen: following.drain(servers, chosen.events),
+    "follow": lambda servers, documents, chosen: following.follow(
+        servers, chosen.rate, chosen.seconds, chosen.picture
+    ),
+    "idle": lambda servers, documents, chosen: following.idle(servers, chosen.seconds),
     "help": lambda servers, documents, chosen: startup.measure(),
 }
 DESCRIPTION = "Measure landbridge against the limit of this machine, on servers of its own."
@@ -78,6 +86,11 @@ def _parsed() -> argparse.Namespace:
     parser.add_argument("--narrow", type=int, default=1_000_000, help="documents of that shape")
     parser.add_argument("--emissions", type=int, default=200_000, help="documents of that shape")
     parser.add_argument("--collections", type=int, default=200, help="for the part many")
+    parser.add_argument("--growing", type=int, default=1_000_000, help="for the part incremental")
+    parser.add_argument("--events", type=int, default=1_000_000, help="for the part drain")
+    parser.add_argument("--rate", type=int, default=5_000, help="writes/s, for the part follow")
+    parser.add_argument("--seconds", type=int, default=60, help="for the parts follow and idle")
+    parser.add_argument("--picture", action="store_true", help="draw the lag of the part follow")
     parser.add_argument("--repetitions", type=int, default=5, help="of each measurement")
     parser.add_argument("--json", metavar="FILE", help="write the figures there as well")
     return parser.parse_args()

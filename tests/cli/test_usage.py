@@ -30,8 +30,6 @@ WRONG = {
 UNSUPPORTED = {
     "from PostgreSQL": ("sync", "--from", "postgresql://u:secret@h/d", *TO),
     "to MongoDB": ("sync", *FROM, "--to", "mongodb://u:secret@h/d"),
-    "incremental": ("sync", *FROM, *TO, "--method", "incremental"),
-    "log": ("sync", *FROM, *TO, "--method", "log"),
 }
 
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from landbridge.cli.text import duration, printable
+from landbridge.cli.text import count_of, duration, printable
 from landbridge.model.summary import Observer, Progress
 
 LINE_EVERY_SECONDS = 5.0
@@ -41,6 +41,8 @@ class Reading:
         """`12,000 of about 34,000, 21,400/s, about 2 s left`, or the name of a later phase."""
         if self.last.phase in PHASES:
             return PHASES[self.last.phase]
+        if self.last.phase == "following":
+            return f"{count_of(self.last.documents, 'change')}, {_behind(self.last.lag_seconds)}"
         text = f"{self.last.documents:,}"
         if self.last.total is not None:
             text += f" of about {self.last.total:,}"
@@ -50,6 +52,10 @@ class Reading:
             if self.last.total is not None and self.last.total > self.last.documents:
                 text += f", about {duration((self.last.total - self.last.documents) / rate)} left"
         return text
+
+
+def _behind(seconds: float | None) -> str:
+    return "up to date" if seconds is None or seconds < 2 else f"{duration(seconds)} behind"
 
 
 class Board:
@@ -64,12 +70,13 @@ class Board:
     def hear(self, progress: Progress) -> None:
         """Note where a stream stands; the caller holds `lock`."""
         self.streams.add(progress.stream)
+        following = progress.phase == "following"
         if progress.phase in ("done", "failed"):
             self.ended.add(progress.stream)
             self.reading.pop(progress.stream, None)
         elif progress.phase != "waiting":
             known = self.reading.get(progress.stream)
-            if known is None:
+            if known is None or (known.last.phase == "following") != following:
                 self.reading[progress.stream] = Reading(progress, time.monotonic())
             else:
                 known.last = progress

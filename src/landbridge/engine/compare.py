@@ -13,12 +13,14 @@ from contextlib import AbstractContextManager
 
 from landbridge.codec import canonical_key, documents_in, id_document, id_of
 from landbridge.engine.copying import Copier
-from landbridge.engine.keys import key_plan, stage_keys
+from landbridge.engine.keys import OPEN_KEYS, key_plan, stage_entries, stage_keys
 from landbridge.engine.layouts import Copied, Counter, Work
 from landbridge.engine.stream import stop_if_asked
 from landbridge.model.batch import Batch
+from landbridge.model.plan import Plan
 from landbridge.model.stream import LiveSource, Read
 from landbridge.model.tables import TableName
+from landbridge.state import quarantine
 
 SOURCE_KEYS = TableName("", "lb_source")
 _LONG_ID_BYTES = 900  # ids above it may have a key that is a hash
@@ -53,12 +55,26 @@ def _reconcile(
             unfit = stage_keys(session, keys, SOURCE_KEYS, batches)
             consistent_at = read.consistent_at
         found = session.compare_keys(plan, SOURCE_KEYS, work.job.table, staged, hashes=hashes)
+        work.gone += _gone_from_quarantine(work, plan)
         session.drop([SOURCE_KEYS])
     work.gone += _gone_for_sure(live, found.gone)
-    lacking = [*found.lacking, *_ids(unfit), *longs.values()]
+    lacking = [*found.lacking, *_ids(unfit), *(longs[key] for key in found.hashed)]
     if lacking:
         _fetch(work, copied, live, lacking)
     return consistent_at
+
+
+def _gone_from_quarantine(work: Work, plan: Plan) -> list[bytes]:
+    """Return the ids of documents in quarantine that the source has no more."""
+    held = quarantine.others_of(
+        work.session.connection, work.stream.id, work.generation, work.batch
+    )
+    if not held or plan.key_column is None:
+        return []
+    stage_entries(work.session, plan, OPEN_KEYS, held)
+    missing = set(work.session.entries_without(plan.key_column, OPEN_KEYS, SOURCE_KEYS))
+    work.session.drop([OPEN_KEYS])
+    return _ids([document for entry, document in held if entry in missing])
 
 
 def _has_key(work: Work) -> bool:
@@ -72,7 +88,7 @@ def _watched(work: Work, batches: Iterator[Batch]) -> Iterator[Batch]:
 
 
 def _noting(read: Read, longs: dict[bytes, bytes]) -> Iterator[Batch]:
-    """Note ids whose key is a hash, which tells no id: their documents are read again."""
+    """Note ids whose key is a hash, which tells no id."""
     for batch in read:
         for document in documents_in(batch):
             identity = id_of(document) if len(document) > _LONG_ID_BYTES else None

@@ -16,6 +16,10 @@ from landbridge.model.kinds import Kind
 from landbridge.model.plan import Column, Field, Op, Plan, Role, Slot, TablePlan
 from landbridge.model.tables import Session, TableName
 
+QUARANTINED_KEYS = TableName("", "lb_quarantined")  # of documents that a load sets aside
+OPEN_KEYS = TableName("", "lb_open")  # of those that were set aside before it
+GONE_KEYS = TableName("", "lb_gone")  # of rows that are to leave
+
 _IDS_A_BATCH = 50_000
 _ANY_KIND = tuple(
     Slot(kind, Op.DISCARD, subtype=subtype)

@@ -14,7 +14,15 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from landbridge.engine.copying import Account, Copier
-from landbridge.engine.keys import batches_of, key_plan, stage_entries, stage_keys
+from landbridge.engine.keys import (
+    GONE_KEYS,
+    OPEN_KEYS,
+    QUARANTINED_KEYS,
+    batches_of,
+    key_plan,
+    stage_entries,
+    stage_keys,
+)
 from landbridge.engine.layouts import Copied, Layout, Work
 from landbridge.engine.naming import public_table
 from landbridge.engine.ranges import sums
@@ -40,9 +48,6 @@ from landbridge.state.plans import plan_from_json, plan_to_json
 SWAP_SHARE = 0.2
 # Of a few changes autovacuum takes care, by this share too.
 ANALYZE_SHARE = 0.1
-QUARANTINED_KEYS = TableName("", "lb_quarantined")
-GONE_KEYS = TableName("", "lb_gone")
-OPEN_KEYS = TableName("", "lb_open")
 
 
 class _SwapInsteadError(Exception):

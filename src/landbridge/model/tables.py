@@ -68,6 +68,7 @@ class KeyComparison:
 
     gone: list[bytes]  # in the table only
     lacking: list[bytes]  # in the source only, or other than in the table
+    hashed: list[bytes]  # keys of those that are lacking too, but tell no id
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +197,9 @@ class Session(Protocol):
 
     def entries_met(self, plan: MergePlan, entries: TableName) -> list[int]:
         """Return the entries, of a table (key, entry), whose documents the merge speaks of."""
+
+    def entries_without(self, key_column: str, entries: TableName, keys: TableName) -> list[int]:
+        """Return the entries, of a table (key, entry), whose key is not among `keys`."""
 
     def apply_differences(self, plan: MergePlan) -> list[int]:
         """Write the differences found; return the quarantine entries whose old rows left."""

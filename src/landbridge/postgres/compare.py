@@ -58,7 +58,8 @@ def compare_keys(
     gone = sql.SQL(
         "FROM {living} t WHERE {still} AND NOT EXISTS (SELECT FROM {source} k WHERE {there})"
     ).format(living=identifier(living), still=still, source=identifier(source), there=there)
-    return KeyComparison(
-        gone=[] if settings.load == "append" else ids_of_keys(connection, plan, gone),
-        lacking=ids_of_keys(connection, plan, lacking),
-    )
+    only_here: list[bytes] = []
+    if settings.load != "append":
+        only_here, _ = ids_of_keys(connection, plan, gone)
+    only_there, hashed = ids_of_keys(connection, plan, lacking)
+    return KeyComparison(only_here, only_there, hashed)

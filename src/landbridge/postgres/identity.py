@@ -18,6 +18,7 @@ from psycopg import errors as pg
 from psycopg import sql
 
 from landbridge.codec import canonical_key, id_document, id_of_key
+from landbridge.errors import StopError
 from landbridge.model.plan import Plan, Role
 from landbridge.model.tables import TableName
 from landbridge.postgres import catalog
@@ -69,7 +70,13 @@ def take_duplicates(connection: Connection, tables: Sequence[TableName], plan: P
                 " SELECT {key} FROM {main} GROUP BY 1 HAVING count(*) > 1"
             ).format(key=key, main=main)
         )
-        ids = ids_of_keys(connection, plan, sql.SQL("FROM {}").format(identifier(twice)))
+        ids, hashed = ids_of_keys(connection, plan, sql.SQL("FROM {}").format(identifier(twice)))
+        if hashed:
+            raise StopError(
+                "documents with ids of over 1,000 bytes were returned twice by the server",
+                why="they changed while a server without snapshot reads was being read",
+                fix="start the same command again",
+            )
         for child in tables[1:]:
             connection.execute(
                 sql.SQL("DELETE FROM {} WHERE _parent_id IN (SELECT {} FROM lb_twice)").format(
@@ -84,20 +91,23 @@ def take_duplicates(connection: Connection, tables: Sequence[TableName], plan: P
     return ids
 
 
-def ids_of_keys(connection: Connection, plan: Plan, source: sql.Composable) -> list[bytes]:
+def ids_of_keys(
+    connection: Connection, plan: Plan, source: sql.Composable
+) -> tuple[list[bytes], list[bytes]]:
     """Return a BSON document `{_id: …}` for each row of `source`, `FROM … WHERE …`.
 
-    Its ids are equal to those of the documents where MongoDB compares them. A key that was
-    hashed tells no id; such a row is left out.
+    Its ids are equal to those of the documents where MongoDB compares them. Keys that were
+    hashed tell no id and are returned apart.
     """
     if plan.main.column_with(Role.KEY) >= 0:
         keys = connection.execute(sql.SQL("SELECT _key {}").format(source))
-        found = (id_of_key(bytes(key)) for (key,) in keys)
-        return [id_document(*identity) for identity in found if identity is not None]
+        found = [(bytes(key), id_of_key(bytes(key))) for (key,) in keys]
+        ids = [id_document(*identity) for _, identity in found if identity is not None]
+        return ids, [key for key, identity in found if identity is None]
     column = plan.main.columns[plan.main.column_with(Role.ID)]
     escaped = plan.settings.nul == "escape"
     rows = connection.execute(sql.SQL("SELECT {} {}").format(plain_text(column), source))
-    return [id_document(*_bson_id(column.family, text, escaped)) for (text,) in rows]
+    return [id_document(*_bson_id(column.family, text, escaped)) for (text,) in rows], []
 
 
 def fill_key(

@@ -114,6 +114,19 @@ def entries_met(connection: Connection, merge: MergePlan, entries: TableName) ->
     return [entry for (entry,) in rows]
 
 
+def entries_without(
+    connection: Connection, key_column: str, entries: TableName, keys: TableName
+) -> list[int]:
+    """Return the entries, of a table (key, entry), whose key is not among `keys`."""
+    rows = connection.execute(
+        sql.SQL(
+            "SELECT entry FROM {entries} e WHERE NOT EXISTS"
+            " (SELECT FROM {keys} k WHERE k.{key} = e.{key})"
+        ).format(entries=identifier(entries), keys=identifier(keys), key=sql.Identifier(key_column))
+    )
+    return [entry for (entry,) in rows]
+
+
 def _mark_quarantined(connection: Connection, merge: MergePlan, keys: TableName) -> None:
     """Let the old rows of documents that are in quarantine now leave the table as such."""
     key = sql.Identifier(merge.plan.key_column or "_id")

@@ -221,6 +221,10 @@ class PostgresSession:
         """Return the entries, of a table (key, entry), whose documents the merge speaks of."""
         return merge.entries_met(self.connection, plan, entries)
 
+    def entries_without(self, key_column: str, entries: TableName, keys: TableName) -> list[int]:
+        """Return the entries, of a table (key, entry), whose key is not among `keys`."""
+        return merge.entries_without(self.connection, key_column, entries, keys)
+
     def apply_differences(self, plan: MergePlan) -> list[int]:
         """Write the differences found; return the quarantine entries whose old rows left."""
         return merge.apply(self.connection, plan)

@@ -1,0 +1,135 @@
+"""Writes: what a source does while it is followed, in the mix that the figures are asked for.
+
+For       `bench.following`: a backlog made at once, and a process that writes at a steady rate.
+Touches   Five collections of the database that it is given.
+Promises  Of the writes 60 % are updates, 30 % inserts, 10 % deletes, of documents of about 1 KB.
+
+As a process: SOURCE RATE SECONDS; it prints how many writes were acknowledged.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import sys
+import time
+from typing import Any
+
+import bson
+from bson.raw_bson import RawBSONDocument
+from pymongo import DeleteOne, InsertOne, MongoClient, UpdateOne
+from pymongo.collection import Collection
+from pymongo.database import Database
+
+NAMES = tuple(f"changing{number}" for number in range(5))
+MARKER = -1  # an id of the same kind as the others
+FIRST_DOCUMENTS = 20_000  # of each collection, before anything is followed
+ROUND = 10_000  # writes of one collection at a time, when a backlog is made
+BATCHES_A_SECOND = 20
+SEED = 20_251_125
+
+
+def document(number: int) -> RawBSONDocument:
+    """Return a document of about 1 KB."""
+    rng = random.Random(number)
+    return RawBSONDocument(
+        bson.encode(
+            {
+                "_id": number,
+                "name": f"reading {number}",
+                "value": rng.random() * 1000,
+                "count": 0,
+                "ok": rng.random() < 0.5,
+                "city": f"city {number % 100}",
+                "note": f"{rng.getrandbits(1200):0300x}" * 2,
+                "place": {"lat": rng.random(), "street": "x" * 80},
+                "tags": [f"tag{rng.randrange(30)}", "reading"],
+            }
+        )
+    )
+
+
+class Range:
+    """The documents that a collection has: `low <= _id < high`."""
+
+    def __init__(self, collection: Collection[Any]) -> None:
+        self.collection = collection
+        self.low, self.high = 0, 0
+
+    def insert(self, count: int) -> None:
+        """Insert the next documents."""
+        self.collection.insert_many(map(document, range(self.high, self.high + count)))
+        self.high += count
+
+    def update(self, count: int) -> None:
+        """Change documents, the oldest first."""
+        bounds = {"_id": {"$gte": self.low, "$lt": self.low + count}}
+        self.collection.update_many(bounds, {"$inc": {"count": 1}, "$set": {"ok": True}})
+
+    def delete(self, count: int) -> None:
+        """Delete the oldest documents."""
+        self.collection.delete_many({"_id": {"$gte": self.low, "$lt": self.low + count}})
+        self.low += count
+
+
+def fill(database: Database[Any]) -> list[Range]:
+    """Make the collections."""
+    ranges = []
+    for name in NAMES:
+        database[name].drop()
+        ranges.append(Range(database[name]))
+        ranges[-1].insert(FIRST_DOCUMENTS)
+        database[name].insert_one({"_id": MARKER, "at": time.time()})
+    return ranges
+
+
+def backlog(ranges: list[Range], writes: int) -> None:
+    """Write that much, in rounds over the collections."""
+    done = 0
+    while done < writes:
+        for one in ranges:
+            one.insert(ROUND * 3 // 10)
+            one.update(ROUND * 6 // 10)
+            one.delete(ROUND // 10)
+            done += ROUND
+
+
+def main(source: str, rate: str, seconds: str) -> None:
+    """Write at a steady rate; a marker in each collection says when."""
+    rng = random.Random(SEED)
+    with MongoClient[dict[str, Any]](source) as client:
+        database = client.get_default_database()
+        ranges = [Range(database[name]) for name in NAMES]
+        for one in ranges:
+            one.high = FIRST_DOCUMENTS
+        each = int(rate) // BATCHES_A_SECOND // len(NAMES)
+        began = time.time()
+        acknowledged = 0
+        turn = 0
+        while (now := time.time()) - began < float(seconds):
+            wait = began + turn / BATCHES_A_SECOND - now
+            if wait > 0:
+                time.sleep(wait)
+            for one in ranges:
+                operations: list[Any] = []
+                for _ in range(each):
+                    chance = rng.random()
+                    if chance < 0.6:
+                        known = {"_id": rng.randrange(one.low, one.high)}
+                        operations.append(UpdateOne(known, {"$inc": {"count": 1}}))
+                    elif chance < 0.9:
+                        operations.append(InsertOne(document(one.high)))
+                        one.high += 1
+                    else:
+                        operations.append(DeleteOne({"_id": one.low}))
+                        one.low += 1
+                stamp = {"$set": {"at": time.time()}}
+                operations.append(UpdateOne({"_id": MARKER}, stamp))
+                one.collection.bulk_write(operations)
+                acknowledged += len(operations)
+            turn += 1
+        print(json.dumps({"writes": acknowledged, "seconds": time.time() - began}))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
