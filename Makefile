@@ -5,7 +5,7 @@ BIN := .venv/bin
 PYTEST_JOBS ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench fuzz ext constraints clean bootstrap
+.PHONY: help demo test lint bench fuzz campaign ext constraints clean bootstrap
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ bench: bootstrap  ## the sync against the limit of this machine
 
 fuzz: bootstrap  ## mutated BSON through the kernel, built with sanitizers
 	scripts/fuzz
+
+campaign: bootstrap  ## servers and workers die by the hundred under load: about an hour
+	$(BIN)/python -m tests.campaign --markdown docs/reliability.md
 
 ext: bootstrap  ## compile the kernel again, in place
 	$(BIN)/python setup.py --quiet build_ext --inplace

@@ -25,8 +25,9 @@ from landbridge import bridge
 from landbridge.bridge import attempts
 from landbridge.bridge import run as bridge_run
 from landbridge.embedded import Mongod, PostgreSQL
-from landbridge.errors import LandbridgeError
+from landbridge.errors import LandbridgeError, RetryableError
 from landbridge.model.summary import Progress
+from landbridge.postgres.faults import translate_connect
 
 Observer = Callable[[Progress], None]
 
@@ -115,6 +116,34 @@ def test_a_crash_of_postgresql_is_survived(
         assert_crossed(mongo, mortal_postgres_uri)
 
 
+@pytest.mark.parametrize("layout", ["tiny", "large"])
+def test_a_postgresql_that_is_away_for_a_moment_is_waited_for(
+    layout: str,
+    forced: Forced,
+    mongo: Mongo,
+    mongo_uri: str,
+    mortal_postgresql: PostgreSQL,
+    mortal_postgres_uri: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Nothing listens at its port meanwhile, which looks like a wrong address."""
+    monkeypatch.setattr(attempts, "RETRY_SECONDS", (0.1, 0.5, 2.0, 4.0, 8.0))
+    forced(layout)
+    fill(mongo[NAME])
+    back = threading.Timer(0.4, mortal_postgresql.start)
+
+    def go_away() -> None:
+        mortal_postgresql.kill()
+        back.start()
+
+    observer = once("publishing", go_away)
+    try:
+        sync(mongo_uri, mortal_postgres_uri, settings_for(layout), observer=observer)
+    finally:
+        back.join()
+    assert_crossed(mongo, mortal_postgres_uri)
+
+
 @pytest.mark.parametrize("layout", ["small", "large"])
 def test_a_crash_between_copy_and_publish_never_empties_the_table(
     layout: str,
@@ -175,6 +204,18 @@ def test_documents_that_came_twice_stay_mended(
     held = postgres.execute("SELECT count(*), sum(n), count(DISTINCT _id) FROM raw.orders")
     assert held.fetchone() == (1200, 719400, 1200)
     assert leftovers(postgres) == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["the database system is starting up", "the database system is in recovery mode",
+     "the database system is shutting down", "sorry, too many clients already",
+     "the database system is not yet accepting connections"],
+)  # fmt: skip
+def test_a_postgresql_that_takes_no_connection_now_is_tried_again(words: str) -> None:
+    """After the crash of one session the others' processes are ended, and all is recovered."""
+    error = psycopg.OperationalError(f"connection failed: port 5432 failed: FATAL:  {words}")
+    assert isinstance(translate_connect(error, "127.0.0.1:5432", "me"), RetryableError)
 
 
 def test_a_postgresql_that_stays_away_is_told_and_the_same_command_finishes(

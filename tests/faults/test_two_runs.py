@@ -8,6 +8,7 @@ import time
 from dataclasses import replace
 from typing import Any
 
+import psycopg
 import pytest
 from psycopg.errors import LockNotAvailable
 from psycopg.types.json import Jsonb
@@ -26,6 +27,8 @@ from tests.layouts.checks import (
 from tests.layouts.conftest import Forced
 
 from landbridge import bridge
+from landbridge.bridge import attempts
+from landbridge.engine import stream
 from landbridge.model.settings import Settings
 from landbridge.model.summary import Progress, Summary
 from landbridge.state import leases
@@ -131,6 +134,29 @@ def test_a_stale_epoch_is_fenced(
     sync(mongo_uri, postgres_uri, settings_for(layout))
     assert_equal(mongo[NAME], postgres)
     assert leftovers(postgres) == []
+
+
+def test_a_run_that_stands_still_as_it_takes_a_stream_holds_nobody_up_for_good(
+    mongo: Mongo,
+    postgres: Postgres,
+    mongo_uri: str,
+    postgres_uri: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It has no lease yet that could end, only a row that nobody sees and all wait for."""
+    monkeypatch.setattr(stream, "TAKE_SECONDS_MAX", 0.2)
+    monkeypatch.setattr(attempts, "RETRY_SECONDS", (0.1,) * 5)
+    fill(mongo[NAME], 10)
+    sync(mongo_uri, postgres_uri)
+    postgres.execute("CREATE TABLE kept AS TABLE landbridge.stream")
+    postgres.execute("DELETE FROM landbridge.stream")
+    with psycopg.connect(postgres_uri) as other:
+        other.execute(
+            "INSERT INTO landbridge.stream OVERRIDING SYSTEM VALUE SELECT * FROM public.kept"
+        )
+        summary = bridge.sync(mongo_uri, postgres_uri, schema="raw")
+        assert summary.error is not None and summary.error["code"] == "locked"
+    sync(mongo_uri, postgres_uri)
 
 
 def test_a_tiny_load_can_not_be_overtaken_at_all(

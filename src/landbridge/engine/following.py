@@ -184,7 +184,9 @@ class _Loop:
 
     def _apply(self, one: Followed, events: list[Event], token: str) -> None:
         try:
-            stream_log.apply(one, self._log, events, token)
+            # In a thread of the pool: what leaves it untranslated would be taken for a bug.
+            with self._target.translated(f"{one.name} could not be followed"):
+                stream_log.apply(one, self._log, events, token)
         except RetryableError:
             raise
         except LandbridgeError as error:

@@ -178,9 +178,18 @@ def _copy(
 
 
 def _heal(
-    job: Job, live: LiveSource, log: ChangeLog, session: Session, stream: StreamRecord, note: str
+    job: Job,
+    live: LiveSource,
+    log: ChangeLog,
+    session: Session,
+    stream: StreamRecord,
+    note: str,
+    batch: int | None = None,
 ) -> StreamSummary:
-    """Let the table be what the source is now, by its differences; the log goes on from here."""
+    """Let the table be what the source is now, by its differences; the log goes on from here.
+
+    `batch` is its number among what this run publishes for the stream.
+    """
     if not examine(job, session, stream, resumable=False).takes_part:
         return _copy(job, live, log, session, stream)
     collection = live.collection
@@ -207,7 +216,7 @@ def _heal(
                 compare.heal(work, copied, live, snapshot=snapshot)
 
         situation = examine(job, session, stream, resumable=False, begun=True)
-        return run(reading, session, situation, purpose, layout, complete=complete)
+        return run(reading, session, situation, purpose, layout, complete=complete, batch=batch)
 
     try:
         return once(live.snapshots)
@@ -347,7 +356,8 @@ def _follow_ddl(followed: Followed, log: ChangeLog, session: Session, event: Eve
     job.report(Progress(job.source.collection.stream, "reading"))
     stream = followed.situation.stream
     note = f"compared with the source: the collection was {what}"
-    summary = _heal(job, followed.live, log, session, stream, note)
+    followed.batches += 1
+    summary = _heal(job, followed.live, log, session, stream, note, followed.batches)
     followed.summary = followed.summary.then(summary)
     if summary.error is not None:
         raise DeleteGuardError(

@@ -412,7 +412,7 @@ class Publisher:
             if purpose.retried is not None:
                 quarantine.settle(connection, work.stream.id, work.generation, purpose.retried)
             elif not purpose.partial:
-                quarantine.supersede(connection, work.stream.id, work.generation)
+                quarantine.supersede(connection, work.stream.id, work.generation, work.batch)
             runs.record_changes(connection, job.run, work.stream.id, work.shape.changes)
             if not purpose.partial or work.shape.changes:
                 runs.record_columns(

@@ -21,6 +21,8 @@ from landbridge.state import leases, streams
 from landbridge.state.leases import Holder
 from landbridge.state.streams import StreamKey, StreamRecord
 
+TAKE_SECONDS_MAX = 5  # taking a stream is a few milliseconds of another run
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
@@ -57,8 +59,13 @@ def take(job: Job, session: Session) -> StreamRecord:
     connection, name = session.connection, job.source.collection.stream
     record = None
     with session.transaction():
-        # Lost in a server crash, this is as if the run had not begun.
-        connection.execute("SELECT set_config('synchronous_commit', 'off', true)")
+        # Lost in a server crash, this is as if the run had not begun. Who stands still in here,
+        # and holds no lease yet, must not hold up others for good.
+        connection.execute(
+            "SELECT set_config('synchronous_commit', 'off', true),"
+            " set_config('lock_timeout', %s, true)",
+            (f"{TAKE_SECONDS_MAX}s",),
+        )
         stream_id = streams.enter(
             connection,
             job.key,

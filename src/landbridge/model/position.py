@@ -13,8 +13,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-# A resume token begins with 82, then the cluster time: seconds and increment, 4 bytes each.
-_TOKEN = re.compile(r"82([0-9a-f]{8})([0-9a-f]{8})(?:[0-9a-f]{2})*", re.IGNORECASE)
+# A resume token begins with 82, then the cluster time: seconds and increment, 4 bytes each. Its
+# type bits, where it has any, follow a dot.
+_TOKEN = re.compile(
+    r"82([0-9a-f]{8})([0-9a-f]{8})(?:[0-9a-f]{2})*(?:\.(?:[0-9a-f]{2})+)?", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -38,8 +41,9 @@ class ClusterTime:
 class LogPosition:
     """A place in the log: all events up to `token` are in the rows.
 
-    `token` is the `_data` of a resume token, hex digits that sort as the log does. `snapshot` is
-    the time of a copy that holds the events up to it as well. `uuid` is the collection's own.
+    `token` is a resume token as text: hex digits that sort as the log does, then its type bits,
+    after a dot, where it has any. `snapshot` is the time of a copy that holds the events up to it
+    as well. `uuid` is the collection's own.
     """
 
     token: str
@@ -71,13 +75,24 @@ class LogPosition:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any] | None) -> LogPosition | None:
-        """Return what `to_json` described; None for a position of another method."""
-        if not data or data.get("method") != "log":
+        """Return what `to_json` described; None for a position of another method.
+
+        What was changed since, so that it is no position any more, has a token that is none.
+        """
+        if not data:
             return None
-        snapshot = data.get("snapshot")
-        return cls(
-            str(data["token"]), ClusterTime.parse(snapshot) if snapshot else None, data.get("uuid")
-        )
+        if not isinstance(data, Mapping):
+            return cls("")
+        if data.get("method") != "log":
+            return None
+        try:
+            snapshot = data["snapshot"]
+            found = cls(
+                data["token"], ClusterTime.parse(snapshot) if snapshot else None, data["uuid"]
+            )
+            return found if str(found.time) == data["time"] else cls("")
+        except (KeyError, TypeError, ValueError, AttributeError):
+            return cls("")
 
 
 @dataclass(frozen=True, slots=True)

@@ -220,6 +220,9 @@ class Target(Protocol):
     def pids(self) -> list[int]:
         """Server-side process ids of the open connections."""
 
+    def translated(self, what: str) -> AbstractContextManager[None]:
+        """Raise the error of `landbridge.errors` that a driver's error inside means."""
+
     def session(self) -> AbstractContextManager[Session]:
         """Borrow a session."""
 

@@ -16,6 +16,7 @@ from landbridge.codec import pick
 from landbridge.errors import CodecError
 from landbridge.model.log import Event
 from landbridge.model.position import ClusterTime
+from landbridge.mongo.tokens import token_text
 
 _PATHS = (
     (b"_id", b"_data"),
@@ -27,6 +28,7 @@ _PATHS = (
     (b"fullDocument",),
     (b"splitEvent", b"fragment"),
     (b"splitEvent", b"of"),
+    (b"_id", b"_typeBits"),
 )
 _OBJECT = 0x03
 
@@ -80,9 +82,10 @@ class Assembler:
         token, operation, collection, renamed_to, time, identity, document = picked[:7]
         if token is None or operation is None or time is None:
             raise _malformed("it lacks its token, its kind or its time")
+        type_bits = b"" if picked[9] is None else picked[9][6:]
         increment, seconds = struct.unpack_from("<II", time, 1)
         return Event(
-            token[5:-1].decode(),
+            token_text(token[5:-1].decode(), type_bits),
             self._name(operation),
             "" if collection is None else self._name(collection),
             ClusterTime(seconds, increment),

@@ -31,6 +31,7 @@ from landbridge.model.stream import Collection
 from landbridge.mongo.connect import RAW, Connection, translate
 from landbridge.mongo.events import Assembler
 from landbridge.mongo.reply import Reply, read_reply
+from landbridge.mongo.tokens import token_document
 
 REPLY_DOCUMENTS = 5_000
 AWAIT_MS = (10, 500)  # that a `getMore` waits for an event: at first, and when none comes
@@ -179,7 +180,7 @@ class DatabaseLog:
             cursor = _Cursor(self._connection, session)
             try:
                 # Without a filter, so that the server finds the event that the token names.
-                self._open(cursor, {"startAfter": {"_data": token}}, ())
+                self._open(cursor, {"startAfter": token_document(token)}, ())
             except PositionLostError as error:
                 return error.why
             finally:

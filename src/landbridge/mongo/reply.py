@@ -13,6 +13,7 @@ from struct import unpack_from
 from typing import NamedTuple
 
 from landbridge.errors import CodecError
+from landbridge.mongo.tokens import token_text
 
 STRING, DOCUMENT, ARRAY, BINARY, TIMESTAMP, INT64 = 0x02, 0x03, 0x04, 0x05, 0x11, 0x12
 _FIXED_LENGTHS = {
@@ -38,7 +39,7 @@ class Reply:
     offset: int  # of the array of documents
     bytes: int  # of the array
     at_cluster_time: str | None  # `seconds:increment`, where it was a snapshot read
-    resume_token: str | None  # `_data` of a change stream's token for after this batch
+    resume_token: str | None  # a change stream's token for after this batch, as text
 
     @property
     def empty(self) -> bool:
@@ -79,10 +80,14 @@ def read_reply(data: bytes) -> Reply:
 
 
 def _token(data: bytes, token: _Element) -> str | None:
-    held = next((e for e in _elements(data, token.offset) if e.key == b"_data"), None)
+    parts = {element.key: element for element in _elements(data, token.offset)}
+    held, bits = parts.get(b"_data"), parts.get(b"_typeBits")
     if held is None or held.kind != STRING:
         return None
-    return data[held.offset + 4 : held.offset + held.bytes - 1].decode()
+    return token_text(
+        data[held.offset + 4 : held.offset + held.bytes - 1].decode(),
+        b"" if bits is None else data[bits.offset + 5 : bits.offset + bits.bytes],
+    )
 
 
 def id_element(document: bytes) -> tuple[int, bytes]:

@@ -10,13 +10,13 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from typing import Any
 
 import psycopg
 from psycopg import conninfo
 
-from landbridge.errors import StopError
+from landbridge.errors import ConnectionLostError, StopError, UnreachableError
 from landbridge.postgres import faults
 from landbridge.postgres.session import PostgresSession
 
@@ -38,6 +38,7 @@ class Target:
         self._all: list[PostgresSession] = []
         self._lock = threading.Lock()
         self._copy_slots = threading.BoundedSemaphore(copy_connections)
+        self._answered = False
         self.copy_connections = copy_connections
 
     @property
@@ -46,13 +47,17 @@ class Target:
         with self._lock:
             return [session.pid for session in self._all if not session.connection.closed]
 
+    def translated(self, what: str) -> AbstractContextManager[None]:
+        """Raise the landbridge error that a driver's error inside means; `what` was not done."""
+        return faults.translated(what)
+
     @contextmanager
     def session(self) -> Iterator[PostgresSession]:
         """Borrow a connection; a broken one is not given to anyone again."""
         with self._lock:
             session = self._free.pop() if self._free else None
         if session is None:
-            session = PostgresSession(open_connection(self._uri, self._application_name))
+            session = PostgresSession(self._open())
             with self._lock:
                 self._all.append(session)
         try:
@@ -67,6 +72,17 @@ class Target:
                     self._free.clear()
                 else:
                     self._free.append(session)
+
+    def _open(self) -> psycopg.Connection[Any]:
+        """Open a connection; a server that answered in this run will be back, where it does not."""
+        try:
+            connection = open_connection(self._uri, self._application_name)
+        except UnreachableError as error:
+            if not self._answered:
+                raise
+            raise ConnectionLostError(error.what, why=error.why, fix=error.fix) from error
+        self._answered = True
+        return connection
 
     @contextmanager
     def copy_sessions(self) -> Iterator[list[PostgresSession]]:

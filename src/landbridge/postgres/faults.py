@@ -34,6 +34,16 @@ _PASSING = (
     pg.TooManyConnections,
 )
 
+# libpq gives no SQLSTATE with a refused connection; these are the words of 57P03 and 53300.
+_NOT_NOW = (
+    "starting up",
+    "shutting down",
+    "in recovery mode",
+    "not yet accepting connections",
+    "not accepting connections",
+    "too many",
+)
+
 
 @contextmanager
 def translated(what: str) -> Iterator[None]:
@@ -86,7 +96,7 @@ def translate_connect(error: psycopg.Error, address: str, role: str) -> Landbrid
             why=f"the role lacks the privilege CONNECT on {database}",
             fix=f'GRANT CONNECT ON DATABASE {database} TO "{role}"',
         )
-    if "starting up" in lower or "too many" in lower or "shutting down" in lower:
+    if any(words in lower for words in _NOT_NOW):
         return RetryableError(
             f"PostgreSQL at {address} takes no connection now", why=message, fix="start again soon"
         )

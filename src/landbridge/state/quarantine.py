@@ -96,16 +96,25 @@ def forget_repeated(connection: Connection, stream_id: int, generation: int) -> 
     ).rowcount
 
 
-def supersede(connection: Connection, stream_id: int, generation: int) -> None:
-    """Let a full read have the last word: older entries end, unchanged ones keep their id."""
+def supersede(
+    connection: Connection, stream_id: int, generation: int, batch: int | None = None
+) -> None:
+    """Let a full read have the last word: older entries end, unchanged ones keep their id.
+
+    Where one run publishes several times, older are those of its other batches as well.
+    """
     connection.execute(
         """
-        WITH same AS (
+        WITH entry AS (
+            SELECT id, document, reason,
+                   generation = %(generation)s
+                   AND (%(batch)s::int IS NULL OR chunk IS NOT DISTINCT FROM %(batch)s) AS fresh
+            FROM landbridge.quarantine WHERE stream_id = %(stream)s),
+        same AS (
             SELECT DISTINCT ON (new.id) new.id AS new_id, old.id AS old_id
-            FROM landbridge.quarantine new JOIN landbridge.quarantine old
-              ON old.stream_id = new.stream_id AND old.generation < new.generation
-             AND old.document = new.document AND old.reason = new.reason
-            WHERE new.stream_id = %(stream)s AND new.generation = %(generation)s
+            FROM entry new JOIN entry old
+              ON old.document = new.document AND old.reason = new.reason
+            WHERE new.fresh AND NOT old.fresh
             ORDER BY new.id, old.id),
         kept AS (
             UPDATE landbridge.quarantine SET generation = %(generation)s
@@ -113,10 +122,10 @@ def supersede(connection: Connection, stream_id: int, generation: int) -> None:
         again AS (
             DELETE FROM landbridge.quarantine WHERE id IN (SELECT new_id FROM same))
         DELETE FROM landbridge.quarantine
-        WHERE stream_id = %(stream)s AND generation < %(generation)s
+        WHERE id IN (SELECT id FROM entry WHERE NOT fresh)
           AND id NOT IN (SELECT old_id FROM same)
         """,
-        {"stream": stream_id, "generation": generation},
+        {"stream": stream_id, "generation": generation, "batch": batch},
     )
 
 
