@@ -14,7 +14,8 @@ from pymongo.database import Database
 from landbridge.bridge import checkup, doctor
 from landbridge.embedded import Mongod, MongoServer
 from landbridge.errors import UsageError
-from landbridge.model.finding import Finding, Method
+from landbridge.model.finding import Finding
+from landbridge.model.settings import Method
 from landbridge.mongo import catalog
 from landbridge.mongo.connect import connect
 from landbridge.postgres.connect import Target

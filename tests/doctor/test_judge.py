@@ -20,12 +20,12 @@ from landbridge.engine.preflight import (
 from landbridge.model.finding import (
     CollectionFacts,
     Finding,
-    Method,
     Oplog,
     Setting,
     SourceFacts,
     TargetFacts,
 )
+from landbridge.model.settings import Method
 from landbridge.model.stream import Collection
 
 HOUR = 3600.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from bson import Int64, Timestamp, encode
+from bson import Timestamp, encode
 from hypothesis import given
 from hypothesis import strategies as st
 from pymongo.errors import OperationFailure
@@ -18,6 +18,7 @@ from landbridge.errors import CodecError
 from landbridge.model.position import ClusterTime
 from landbridge.mongo.events import Assembler
 
+DOCUMENT_BYTES_MAX = 16 << 20
 PATHS = ((b"a",), (b"a", b"b"), (b"", b"a"), (b"b", b"c", b"d"), (b"_id",))
 
 
@@ -72,18 +73,18 @@ def test_the_server_is_asked_whether_it_splits_events(mongo: Mongo) -> None:
 def test_an_event_too_large_to_be_sent_is_read_by_its_id(
     mongo: Mongo, postgres: Postgres, follow: Follow
 ) -> None:
-    """The id stands in an event several times over, so this one passes 16 MB."""
+    """A document as large as can be, whose id stands in its event twice more."""
     mongo.a.insert_one({"_id": "small", "v": 1})
     follow()
     begin = mongo.client.admin.command("hello")["operationTime"]
+    large = {"_id": "x" * 12_000, "v": 3, "text": ""}
+    large["text"] = "y" * (DOCUMENT_BYTES_MAX - len(encode(large)))
     mongo.a.insert_one({"_id": "before", "v": 2})
-    mongo.a.insert_one({"_id": "x" * 3_000_000, "v": 3})
+    mongo.a.insert_one(large)
     mongo.a.insert_one({"_id": "after", "v": 4})
     with pytest.raises(OperationFailure) as refused:
         options = {"startAtOperationTime": begin}
-        reply = mongo.command("aggregate", 1, pipeline=[{"$changeStream": options}], cursor={})
-        more = {"getMore": Int64(reply["cursor"]["id"]), "collection": "$cmd.aggregate"}
-        mongo.command(more)
+        mongo.command("aggregate", 1, pipeline=[{"$changeStream": options}], cursor={})
     assert refused.value.code == 10334
     assert follow()["a"].events == 3
     found = postgres.execute("SELECT v FROM raw.a ORDER BY v").fetchall()
