@@ -45,11 +45,12 @@ EVENT_TOO_LARGE = 10334
 HISTORY_LOST = frozenset({280, 286})
 TOKEN_REFUSED = frozenset({9, 260, 40647, 40649, 50788, 50811})  # when a stream is opened
 
+Stages = Sequence[Mapping[str, Any]]
+
 _SPLIT: dict[str, Any] = {"$changeStreamSplitLargeEvent": {}}
 _KEPT = ("operationType", "ns", "to", "clusterTime", "documentKey", "splitEvent")
+_TOKENS_ONLY: Stages = ({"$project": {"_id": 1}},)
 _ENDINGS = ("dropDatabase", "invalidate")
-
-Stages = Sequence[Mapping[str, Any]]
 
 
 class _EventTooLargeError(Exception):
@@ -140,7 +141,7 @@ class DatabaseLog:
         """Return the place after everything that has happened."""
         with self._session() as session:
             cursor = _Cursor(self._connection, session)
-            _, reply = self._open(cursor, {}, ())
+            _, reply = self._open(cursor, {}, _TOKENS_ONLY)
             cursor.kill()
         if reply.resume_token is None:
             raise LogUnavailableError(
@@ -180,7 +181,7 @@ class DatabaseLog:
             cursor = _Cursor(self._connection, session)
             try:
                 # Without a filter, so that the server finds the event that the token names.
-                self._open(cursor, {"startAfter": token_document(token)}, ())
+                self._open(cursor, {"startAfter": token_document(token)}, _TOKENS_ONLY)
             except PositionLostError as error:
                 return error.why
             finally:
