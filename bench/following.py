@@ -37,6 +37,15 @@ def _command(servers: Servers, *options: str) -> list[str]:
     )
 
 
+def _follower(servers: Servers) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        _command(servers, "--follow"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,  # a line of progress every few seconds
+        text=True,
+    )
+
+
 def drain(servers: Servers, events: int) -> list[Figure]:
     """Apply a backlog of that many events."""
     servers.forget()
@@ -68,7 +77,7 @@ def follow(servers: Servers, rate: int, seconds: int, picture: bool) -> list[Fig
     """Follow a source that is written to at that rate."""
     servers.forget()
     writes.fill(servers.database)
-    follower = subprocess.Popen(_command(servers, "--follow"), stdout=subprocess.PIPE, text=True)
+    follower = _follower(servers)
     try:
         time.sleep(SETTLE_SECONDS)
         writer = subprocess.Popen(
@@ -136,7 +145,7 @@ def idle(servers: Servers, seconds: int) -> list[Figure]:
     """Follow a source in which nothing happens."""
     servers.forget()
     writes.fill(servers.database)
-    follower = subprocess.Popen(_command(servers, "--follow"), stdout=subprocess.PIPE, text=True)
+    follower = _follower(servers)
     try:
         time.sleep(SETTLE_SECONDS)
         before = _cpu_seconds(follower.pid)

@@ -13,6 +13,7 @@ import json
 import random
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import bson
@@ -25,7 +26,7 @@ NAMES = tuple(f"changing{number}" for number in range(5))
 MARKER = -1  # an id of the same kind as the others
 FIRST_DOCUMENTS = 20_000  # of each collection, before anything is followed
 ROUND = 10_000  # writes of one collection at a time, when a backlog is made
-BATCHES_A_SECOND = 20
+BATCHES_A_SECOND = 5
 SEED = 20_251_125
 
 
@@ -95,40 +96,46 @@ def backlog(ranges: list[Range], writes: int) -> None:
 
 
 def main(source: str, rate: str, seconds: str) -> None:
-    """Write at a steady rate; a marker in each collection says when."""
-    rng = random.Random(SEED)
-    with MongoClient[dict[str, Any]](source) as client:
+    """Write at a steady rate, one thread for each collection."""
+    each = int(rate) // len(NAMES)
+    with (
+        MongoClient[dict[str, Any]](source) as client,
+        ThreadPoolExecutor(len(NAMES)) as pool,
+    ):
         database = client.get_default_database()
-        ranges = [Range(database[name]) for name in NAMES]
-        for one in ranges:
-            one.high = FIRST_DOCUMENTS
-        each = int(rate) // BATCHES_A_SECOND // len(NAMES)
         began = time.time()
-        acknowledged = 0
-        turn = 0
-        while (now := time.time()) - began < float(seconds):
-            wait = began + turn / BATCHES_A_SECOND - now
-            if wait > 0:
-                time.sleep(wait)
-            for one in ranges:
-                operations: list[Any] = []
-                for _ in range(each):
-                    chance = rng.random()
-                    if chance < 0.6:
-                        known = {"_id": rng.randrange(one.low, one.high)}
-                        operations.append(UpdateOne(known, {"$inc": {"count": 1}}))
-                    elif chance < 0.9:
-                        operations.append(InsertOne(document(one.high)))
-                        one.high += 1
-                    else:
-                        operations.append(DeleteOne({"_id": one.low}))
-                        one.low += 1
-                stamp = {"$set": {"at": time.time()}}
-                operations.append(UpdateOne({"_id": MARKER}, stamp))
-                one.collection.bulk_write(operations)
-                acknowledged += len(operations)
-            turn += 1
+        writers = [
+            pool.submit(_write, Range(database[name]), each, began, float(seconds))
+            for name in NAMES
+        ]
+        acknowledged = sum(writer.result() for writer in writers)
         print(json.dumps({"writes": acknowledged, "seconds": time.time() - began}))
+
+
+def _write(one: Range, rate: int, began: float, seconds: float) -> int:
+    """Write `rate` a second; a marker says when. Return how many were acknowledged."""
+    rng = random.Random(SEED)
+    one.high = FIRST_DOCUMENTS
+    acknowledged = turn = 0
+    while (now := time.time()) - began < seconds:
+        time.sleep(max(0.0, began + turn / BATCHES_A_SECOND - now))
+        operations: list[Any] = []
+        for _ in range(rate // BATCHES_A_SECOND):
+            chance = rng.random()
+            if chance < 0.6:
+                known = {"_id": rng.randrange(one.low, one.high)}
+                operations.append(UpdateOne(known, {"$inc": {"count": 1}}))
+            elif chance < 0.9:
+                operations.append(InsertOne(document(one.high)))
+                one.high += 1
+            else:
+                operations.append(DeleteOne({"_id": one.low}))
+                one.low += 1
+        operations.append(UpdateOne({"_id": MARKER}, {"$set": {"at": time.time()}}))
+        one.collection.bulk_write(operations)
+        acknowledged += len(operations)
+        turn += 1
+    return acknowledged
 
 
 if __name__ == "__main__":

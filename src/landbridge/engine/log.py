@@ -289,8 +289,10 @@ def _apply_changes(
         events=len(events),
     )
     followed.batches += 1
+    memory = MemorySource(collection, live.identity, batches)
     summary = run(
-        replace(job, source=MemorySource(collection, live.identity, batches)),
+        # Its steps are too short to be told of; `progress` says where the stream stands.
+        replace(job, source=memory, observer=lambda step: None),
         session,
         followed.situation,
         purpose,
