@@ -30,21 +30,24 @@ BATCHES_A_SECOND = 5
 SEED = 20_251_125
 
 
+_chance = random.Random(SEED)
+_NOTES = [f"{_chance.getrandbits(1200):0300x}" * 2 for _ in range(100)]
+
+
 def document(number: int) -> RawBSONDocument:
     """Return a document of about 1 KB."""
-    rng = random.Random(number)
     return RawBSONDocument(
         bson.encode(
             {
                 "_id": number,
                 "name": f"reading {number}",
-                "value": rng.random() * 1000,
+                "value": number / 7,
                 "count": 0,
-                "ok": rng.random() < 0.5,
+                "ok": number % 2 == 0,
                 "city": f"city {number % 100}",
-                "note": f"{rng.getrandbits(1200):0300x}" * 2,
-                "place": {"lat": rng.random(), "street": "x" * 80},
-                "tags": [f"tag{rng.randrange(30)}", "reading"],
+                "note": _NOTES[number % len(_NOTES)],
+                "place": {"lat": number / 13, "street": "x" * 80},
+                "tags": [f"tag{number % 30}", "reading"],
             }
         )
     )
@@ -120,10 +123,11 @@ def _write(one: Range, rate: int, began: float, seconds: float) -> int:
     while (now := time.time()) - began < seconds:
         time.sleep(max(0.0, began + turn / BATCHES_A_SECOND - now))
         operations: list[Any] = []
+        known_until = one.high
         for _ in range(rate // BATCHES_A_SECOND):
             chance = rng.random()
             if chance < 0.6:
-                known = {"_id": rng.randrange(one.low, one.high)}
+                known = {"_id": rng.randrange(one.low, known_until)}
                 operations.append(UpdateOne(known, {"$inc": {"count": 1}}))
             elif chance < 0.9:
                 operations.append(InsertOne(document(one.high)))
@@ -132,7 +136,8 @@ def _write(one: Range, rate: int, began: float, seconds: float) -> int:
                 operations.append(DeleteOne({"_id": one.low}))
                 one.low += 1
         operations.append(UpdateOne({"_id": MARKER}, {"$set": {"at": time.time()}}))
-        one.collection.bulk_write(operations)
+        # In order they would go out one kind at a time, each waiting for the one before.
+        one.collection.bulk_write(operations, ordered=False)
         acknowledged += len(operations)
         turn += 1
     return acknowledged
