@@ -52,7 +52,8 @@ def test_pure_python_makes_the_same_table(
     pure = sync(mongo_uri, postgres_uri, "pure", "1")
     fast = sync(mongo_uri, postgres_uri, "fast", "0")
 
-    assert "slower" in " ".join(pure["notes"]) and fast["notes"] == []
+    assert "slower" in " ".join(pure["notes"])
+    assert "slower" not in " ".join(fast["notes"])
     counts = ("read", "inserted", "quarantined", "by_value")
     assert [pure["streams"][0][c] for c in counts] == [fast["streams"][0][c] for c in counts]
     different = postgres.execute(

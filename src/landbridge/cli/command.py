@@ -92,7 +92,7 @@ def time_span(text: str | float) -> float:
 def interval(text: str | float) -> float:
     """Read a span of time that something is repeated after: it is not nothing."""
     seconds = time_span(text)
-    if not seconds:
+    if not seconds or str(text).strip().isdigit():  # nobody means seconds here
         raise click.BadParameter(f"{text!r} is no interval; write 30m, 1h or 1d.")
     return seconds
 

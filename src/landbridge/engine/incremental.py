@@ -25,6 +25,7 @@ from landbridge.model.settings import Load, Settings
 from landbridge.model.stream import LiveSource
 from landbridge.model.summary import Progress, StreamSummary
 from landbridge.model.tables import Session
+from landbridge.state import streams
 from landbridge.state.streams import StreamRecord
 
 LOOKBACK_SECONDS = 300.0
@@ -50,7 +51,9 @@ def load(job: Job, live: LiveSource) -> StreamSummary:
         if bookmark is not None and bookmark.key == settings.key and _goes_on(job, session, stream):
             return _load_new(job, live, session, stream, facts, bookmark)
         reached = Bookmark(settings.key, facts.largest, facts.largest_id)
-        return copy_whole(
+        # Of a copy that goes on after a crash the first ranges are old.
+        resumed = stream.loading is not None
+        copied = copy_whole(
             job,
             session,
             stream,
@@ -58,10 +61,17 @@ def load(job: Job, live: LiveSource) -> StreamSummary:
                 "incremental",
                 _load_of(settings, "overwrite" if settings.sweep else "upsert"),
                 remembered(session, stream, reached),
+                keeps_lease=resumed,
                 without_key=facts.missing,
                 notes=_notes(job, facts),
             ),
         )
+        stream = streams.read_again(session.connection, stream)
+        bookmark = Bookmark.from_json(stream.position)
+        again = replace(job, settings=replace(settings, full_refresh=False))
+        if not resumed or bookmark is None or not _goes_on(again, session, stream):
+            return copied
+        return copied.then(_load_new(again, live, session, stream, facts, bookmark))
 
 
 def _goes_on(job: Job, session: Session, stream: StreamRecord) -> bool:

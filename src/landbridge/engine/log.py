@@ -168,6 +168,7 @@ def _copy(
 ) -> StreamSummary:
     """Copy the whole collection; the log is followed from before the first document was read."""
     start = replace(log.now(), uuid=live.uuid_now())
+    live.read_after(log.clock())
     purpose = Purpose(
         "log",
         _load_of(job.settings, "overwrite"),
@@ -194,6 +195,7 @@ def _heal(
         return _copy(job, live, log, session, stream)
     collection = live.collection
     start = replace(log.now(), uuid=live.uuid_now())
+    live.read_after(log.clock())
     nothing = MemorySource(replace(collection, documents=0, bytes=0), live.identity, ())
     reading = replace(job, source=nothing)
     purpose = Purpose(
@@ -205,7 +207,7 @@ def _heal(
         notes=(note,),
     )
     layout: Layout = "small"
-    if not live.sample(1, 1.0):
+    if _is_empty(live):
         # Nothing is left to be compared, and all rows are to go.
         purpose = replace(purpose, load=_load_of(job.settings, "overwrite"), partial=False)
         layout = "tiny"
@@ -222,6 +224,11 @@ def _heal(
         return once(live.snapshots)
     except SnapshotTooOldError:
         return once(False)
+
+
+def _is_empty(live: LiveSource) -> bool:
+    with live.read_only_ids() as read:
+        return next(iter(read), None) is None
 
 
 # -- changes ------------------------------------------------------------------------------
@@ -271,6 +278,7 @@ def _apply_changes(
     job, live, settings = followed.job, followed.live, followed.job.settings
     position = _moved(followed.position, token)
     gone: list[bytes] = []
+    live.read_after(events[-1].time)
     if settings.keeps_history:
         batches = _versions(followed, events)
     else:

@@ -105,6 +105,12 @@ class Source(Protocol):
 class LiveSource(Source, Protocol):
     """A collection that can be asked for a part of it: what is new, which ids there are."""
 
+    def read_after(self, time: ClusterTime) -> None:
+        """Let no later read be of a state before that time.
+
+        A member that has just become primary may give an older one, even of what a majority has.
+        """
+
     def uuid_now(self) -> str | None:
         """Return what tells the collection from others of its name; None where there is none."""
 

@@ -44,6 +44,7 @@ class CollectionSource:
         self.collection = collection
         self.identity = connection.identity
         self._connection = connection
+        self._after: ClusterTime | None = None  # no read may be older
 
     @cached_property
     def snapshots(self) -> bool:
@@ -117,6 +118,10 @@ class CollectionSource:
             parts = [{**part, "readConcern": moment} for part in parts]
         return self._find(*parts)
 
+    def read_after(self, time: ClusterTime) -> None:
+        """Let no later read be of a state before that time."""
+        self._after = max(time, self._after or time)
+
     def uuid_now(self) -> str | None:
         """Return what tells the collection from others of its name; None where there is none."""
         return catalog.uuid_of(self._connection, self.collection.name)
@@ -168,7 +173,11 @@ class CollectionSource:
         level: str = "majority",
         document_bytes: int | None = None,
     ) -> CursorRead:
-        options: dict[str, Any] = {"readConcern": {"level": level}}
+        concern: dict[str, Any] = {"level": level}
+        if self._after is not None:  # a snapshot takes no lower bound, only its very time
+            bound = "atClusterTime" if level == "snapshot" else "afterClusterTime"
+            concern[bound] = Timestamp(self._after.seconds, self._after.increment)
+        options: dict[str, Any] = {"readConcern": concern}
         if self.collection.kind == "view":
             options["allowDiskUse"] = True
         commands = [{"find": self.collection.name, **options, **part} for part in parts]
