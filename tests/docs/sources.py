@@ -11,6 +11,7 @@ from bson import Decimal128, ObjectId
 from landbridge.embedded import carbon
 
 Document = dict[str, Any]
+INDEXED = "updatedAt"  # in every collection
 START = datetime(2026, 1, 5, 8, tzinfo=UTC)
 
 

@@ -18,7 +18,7 @@ import psycopg
 import pymongo
 import pytest
 from tests.docs.pages import PAGES, RUN, Block, blocks, name_of
-from tests.docs.sources import collections_of
+from tests.docs.sources import INDEXED, collections_of
 
 from landbridge.embedded import MongoServer
 
@@ -37,6 +37,7 @@ def source_of(mongod: MongoServer, page: Path) -> Iterator[dict[str, str]]:
         for name in names:
             for collection, documents in collections_of(name):
                 client[name][collection].insert_many(documents)
+                client[name][collection].create_index(INDEXED)
         yield {name: urlsplit(mongod.uri)._replace(path=f"/{name}").geturl() for name in names}
         for name in names:
             client.drop_database(name)
