@@ -154,6 +154,35 @@ def test_the_guard_keeps_rows_and_commits_the_rest(
     assert_equal(source, postgres)
 
 
+def test_a_sweep_that_the_guard_refused_is_due_in_the_next_run(
+    source: Mongo, postgres: Postgres, load: Load
+) -> None:
+    fill(source, 3000)
+    source.orders.create_index(KEY)
+    load(key=KEY, sweep=2)
+    source.orders.delete_many({"_id": {"$lt": 1500}})
+    assert load(key=KEY, sweep=2).error is None
+    assert load(key=KEY, sweep=2).error is not None
+    allowed = load(key=KEY, sweep=2, max_delete_share_percent=100.0)
+    assert allowed.tally.deleted == 1500
+    assert_equal(source, postgres)
+
+
+def test_a_sparse_index_is_read_without_what_it_lacks(
+    source: Mongo, postgres: Postgres, load: Load
+) -> None:
+    fill(source, 50)
+    source.orders.insert_many({"_id": 1000 + n, "v": 0} for n in range(20))
+    source.orders.create_index(KEY, sparse=True)
+    load(key=KEY)
+    source.orders.update_one({"_id": 7}, {"$set": {"v": 9, KEY: at(0)}})
+    source.orders.insert_one({"_id": 2000, "v": 0})
+    without = load(key=KEY, sweep=0)
+    assert without.tally.read < 10
+    load(key=KEY)
+    assert_equal(source, postgres)
+
+
 def test_soft_deletes_mark_rows_and_a_document_that_returns_is_unmarked(
     source: Mongo, postgres: Postgres, load: Load
 ) -> None:

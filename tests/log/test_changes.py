@@ -143,6 +143,19 @@ def test_append_keeps_the_history(mongo: Mongo, postgres: Postgres, follow: Foll
     assert abs(times[-1][0] - datetime.now(UTC)).total_seconds() < 600
 
 
+def test_versions_of_a_hot_document_sort_from_run_to_run(
+    mongo: Mongo, postgres: Postgres, follow: Follow
+) -> None:
+    mongo.a.insert_one({"_id": 1, "v": 0})
+    follow(load="append")
+    for last in (3000, 3001):
+        for version in range(last - 3000, last) if last == 3000 else (3001,):
+            mongo.a.replace_one({"_id": 1}, {"v": version + 1})
+        follow(load="append")
+    newest = postgres.execute("SELECT v FROM raw.a ORDER BY _sdc_sequence DESC LIMIT 1").fetchone()
+    assert newest == (3002,)
+
+
 def test_quarantine_follows_its_documents(mongo: Mongo, postgres: Postgres, follow: Follow) -> None:
     mongo.a.insert_many([{"_id": 1, "v": 1}, {"_id": 2, "v": 2, "note": "a\0b"}])
     follow()

@@ -75,6 +75,18 @@ def test_a_lost_position_is_told_by_name_and_healed(
     assert_equal(mongo, postgres, "a")
 
 
+def test_a_heal_keeps_rows_where_deletes_are_not_asked_for(
+    mongo: Mongo, postgres: Postgres, sync: Any
+) -> None:
+    kept = ("insert", "update", "replace")
+    mongo.a.insert_many({"_id": n, "v": n} for n in range(5))
+    assert sync(operations=kept).error is None
+    mongo.a.delete_many({})
+    move(postgres, token="zz")
+    assert sync(operations=kept, heal=True).error is None
+    assert values(postgres, "a") == list(range(5))
+
+
 def test_the_place_of_a_source_is_not_taken_for_that_of_another(
     mongo: Mongo, mongo_uri: str, postgres_uri: str, postgres: Postgres
 ) -> None:

@@ -8,6 +8,7 @@ Promises  A stream that fails does not stop the others. What was committed befor
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -42,6 +43,8 @@ from landbridge.mongo.connect import Connection
 from landbridge.mongo.log import DatabaseLog
 from landbridge.postgres import faults
 from landbridge.state import leases, runs, streams
+
+_log = logging.getLogger("landbridge")
 
 HEALS_WITHOUT_PROGRESS_MAX = 2
 
@@ -79,7 +82,7 @@ def sync_by_log(
                 run, collection.stream, lambda: _begun(run, mongo, log, one, taken, asked, ending)
             )
         except LandbridgeError as failure:
-            _fail(run, one, failure)
+            _fail(run, one, failure, follow=follow)
             return
         if one.followed is not None:
             begun.summary = one.followed.summary.then(begun.summary)
@@ -162,7 +165,7 @@ def _follow(
         finally:
             for one in alive:
                 if one.followed and one.followed.error is not None:
-                    _fail(run, one, one.followed.error)
+                    _fail(run, one, one.followed.error, follow=follow)
         if [one.position for one in followed] != before:
             attempt = heals = 0
         alive = [one for one in alive if one.failure is None]
@@ -174,14 +177,17 @@ def _follow(
             attempt += 1
         for one in alive:
             if given_up and not ending.is_set():
-                _fail(run, one, fault)
+                _fail(run, one, fault, follow=follow)
             elif not ending.is_set():
                 begin(one.collection)
 
 
-def _fail(run: Run, one: _Stream, failure: LandbridgeError) -> None:
-    """Let a stream go: others may take it."""
+def _fail(run: Run, one: _Stream, failure: LandbridgeError, *, follow: bool) -> None:
+    """Let a stream go: others may take it. A run that goes on for long tells of it at once."""
     one.failure = failure
+    run.observer(Progress(one.collection.stream, "failed"))
+    if follow:
+        _log.warning("%s is not followed any more: %s", one.collection.stream, failure)
     if one.followed is not None:
         with suppress(Exception), run.target.session() as session:
             leases.release(session.connection, one.followed.situation.stream.id, run.holder)

@@ -9,6 +9,7 @@ Promises  The last event of a document decides: what it left, that it is to be r
 from __future__ import annotations
 
 import struct
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -98,6 +99,12 @@ def batches_of(documents: Sequence[bytes]) -> Iterator[Batch]:
     """Yield documents as batches."""
     for start in range(0, len(documents), _DOCUMENTS_A_BATCH):
         yield batch_of(documents[start : start + _DOCUMENTS_A_BATCH])
+
+
+def versions_of_one(events: Iterable[Event]) -> int:
+    """Return how many versions the document has that changed most often."""
+    many = Counter(identity(event.id) for event in events if event.id is not None)
+    return max(many.values(), default=0)
 
 
 def history(events: Iterable[Event], found: dict[object, bytes], sequence: int) -> Iterator[Batch]:

@@ -92,6 +92,8 @@ def follow(
     alive = [one for one in followed if one.error is None]
     if not alive:
         return
+    for one in alive:
+        one.job.report(stream_log.progress(one, time.time()))
     relay = Relay[LogBatch]()
     reader = threading.Thread(target=relay.guard, args=(lambda: _read(relay, alive, log),))
     reader.start()
@@ -176,10 +178,11 @@ class _Loop:
             if failure is not None:
                 raise failure
         self._alive = [one for one in self._alive if one.error is None]
+        saves = time.monotonic() - self._saved_at >= SAVE_SECONDS
         now = time.time()
         for one in busy:
             one.job.report(stream_log.progress(one, now))
-        if time.monotonic() - self._saved_at >= SAVE_SECONDS:
+        if saves:
             self._save([one for one in self._alive if one.position != one.saved])
 
     def _apply(self, one: Followed, events: list[Event], token: str) -> None:

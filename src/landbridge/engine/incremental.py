@@ -92,7 +92,8 @@ def _load_new(
     settings = job.settings
     sweeps = _sweeps(job, bookmark)
     lookback = LOOKBACK_SECONDS if settings.lookback_seconds is None else settings.lookback_seconds
-    by_id = settings.missing_key == "by-id"
+    # A sparse index does not have them, and to look for them would be to read everything.
+    by_id = settings.missing_key == "by-id" and not facts.sparse
     wanted = live.key_range(facts, bookmark, lookback, missing=by_id)
     part = KeyPart(live, wanted, TINY_BYTES_MAX)
     purpose = Purpose(
@@ -141,7 +142,7 @@ def _unordered(job: Job) -> KeyUnorderedError:
 def _notes(job: Job, facts: KeyFacts) -> tuple[str, ...]:
     settings, collection = job.settings, job.source.collection
     notes = []
-    if not facts.indexed:
+    if not facts.indexed and collection.kind != "view":
         many = "all" if collection.documents is None else f"all {collection.documents:,}"
         notes.append(
             f"the key {facts.key} has no index, so each run reads {many} documents; make one with"
@@ -166,5 +167,5 @@ def _notes(job: Job, facts: KeyFacts) -> tuple[str, ...]:
         read = "read by their _id" if settings.missing_key == "by-id" else "left to full runs"
         notes.append(f"{facts.missing:,} documents have no {facts.key}: {read}")
     if not collection.keyed:
-        notes.append("rows have no identity here: updates and deletes are not seen")
+        notes.append("rows have no identity here: an update adds a row, and deletes are not seen")
     return tuple(notes)

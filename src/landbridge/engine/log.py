@@ -15,7 +15,14 @@ from itertools import chain
 
 from landbridge.codec import documents_in, id_of
 from landbridge.engine import compare
-from landbridge.engine.changes import batches_of, coalesced, history, identity, segments
+from landbridge.engine.changes import (
+    batches_of,
+    coalesced,
+    history,
+    identity,
+    segments,
+    versions_of_one,
+)
 from landbridge.engine.layouts import Copied, Layout, Work
 from landbridge.engine.load import copy_whole, run
 from landbridge.engine.memory import MemorySource
@@ -52,7 +59,6 @@ class Followed:
     saved: LogPosition  # what the state says
     summary: StreamSummary
     batches: int = 0  # published in this run
-    sequence: int = 0  # the last `_sdc_sequence` given
     published: bool = False  # whether this run has written anything of it
     read_until: ClusterTime | None = None  # rows may be as of a time up to this one
     error: LandbridgeError | None = None
@@ -118,7 +124,8 @@ def begin(job: Job, live: LiveSource, log: ChangeLog) -> Followed:
                 done = summary
             elif settings.heal:
                 note = f"compared with the source and healed: {why}"
-                done = _heal(job, live, log, session, stream, note)
+                deletes = "delete" in settings.operations
+                done = _heal(job, live, log, session, stream, note, deletes=deletes)
             else:
                 raise PositionLostError(
                     f"{collection.stream} cannot be followed from where the last run ended",
@@ -186,15 +193,20 @@ def _heal(
     stream: StreamRecord,
     note: str,
     batch: int | None = None,
+    deletes: bool = True,
 ) -> StreamSummary:
     """Let the table be what the source is now, by its differences; the log goes on from here.
 
-    `batch` is its number among what this run publishes for the stream.
+    `batch` is its number among what this run publishes for the stream. Without `deletes` rows
+    stay whose documents are gone.
     """
     if not examine(job, session, stream, resumable=False).takes_part:
         return _copy(job, live, log, session, stream)
     collection = live.collection
-    start = replace(log.now(), uuid=live.uuid_now())
+    held = LogPosition.from_json(stream.position)
+    start = replace(
+        log.now(), uuid=live.uuid_now(), sequence=held.sequence if held is not None else 0
+    )
     live.read_after(log.clock())
     nothing = MemorySource(replace(collection, documents=0, bytes=0), live.identity, ())
     reading = replace(job, source=nothing)
@@ -207,7 +219,7 @@ def _heal(
         notes=(note,),
     )
     layout: Layout = "small"
-    if _is_empty(live):
+    if deletes and _is_empty(live):
         # Nothing is left to be compared, and all rows are to go.
         purpose = replace(purpose, load=_load_of(job.settings, "overwrite"), partial=False)
         layout = "tiny"
@@ -216,6 +228,8 @@ def _heal(
         def complete(work: Work, copied: Copied) -> None:
             if work.purpose.partial:
                 compare.heal(work, copied, live, snapshot=snapshot)
+                if not deletes:
+                    work.gone.clear()
 
         situation = examine(job, session, stream, resumable=False, begun=True)
         return run(reading, session, situation, purpose, layout, complete=complete, batch=batch)
@@ -280,7 +294,9 @@ def _apply_changes(
     gone: list[bytes] = []
     live.read_after(events[-1].time)
     if settings.keeps_history:
-        batches = _versions(followed, events)
+        first = max(round(time.time() * 1000), position.sequence + 1)
+        position = replace(position, sequence=first + versions_of_one(events) - 1)
+        batches = _versions(followed, events, first)
     else:
         changes = coalesced(events)
         gone = changes.gone
@@ -337,7 +353,7 @@ def _read(live: LiveSource, ids: list[bytes]) -> Iterator[Batch]:
             yield from read
 
 
-def _versions(followed: Followed, events: Sequence[Event]) -> Iterator[Batch]:
+def _versions(followed: Followed, events: Sequence[Event], first: int) -> Iterator[Batch]:
     unread = [e for e in events if e.document is None and e.operation != "delete"]
     found: dict[object, bytes] = {}
     for batch in _read(followed.live, coalesced(unread).unread):
@@ -345,13 +361,7 @@ def _versions(followed: Followed, events: Sequence[Event]) -> Iterator[Batch]:
             held = id_of(document)
             if held is not None:
                 found[identity(bytes((held[0],)) + held[1])] = document
-    first = max(round(time.time() * 1000), followed.sequence + 1)
-    for batch in history(events, found, first):
-        assert batch.constants is not None
-        sequence = batch.constants["_sdc_sequence"]
-        assert sequence is not None
-        followed.sequence = max(followed.sequence, int.from_bytes(sequence, "big"))
-        yield batch
+    yield from history(events, found, first)
 
 
 def _follow_ddl(followed: Followed, log: ChangeLog, session: Session, event: Event) -> None:

@@ -394,7 +394,7 @@ class Publisher:
         work, job, session = self.work, self.work.job, self.work.session
         connection, account, purpose = session.connection, copied.account, work.purpose
         summary = self._summary(copied, plan, counts)
-        kept = counts.refused_deletes > 0 and purpose.method == "log"
+        kept = counts.refused_deletes > 0
         names = [public_table(job.table, table, plan.settings).name for table in plan.tables]
         with session.together():
             streams.save_published(
@@ -405,9 +405,8 @@ class Publisher:
                 settings=job.settings,
                 plan=plan_to_json(plan),
                 generation=work.generation,
-                consistent_at=copied.consistent_at,
-                # Rows that should have gone are there still: the log is to be read again.
-                position=None if kept else purpose.position_at(copied.consistent_at),
+                consistent_at=self._time_of_all(copied),
+                position=purpose.position_at(copied.consistent_at, kept=kept),
             )
             if purpose.retried is not None:
                 quarantine.settle(connection, work.stream.id, work.generation, purpose.retried)
@@ -436,6 +435,11 @@ class Publisher:
             if not purpose.keeps_lease:
                 leases.release(connection, work.stream.id, job.holder)
         return summary
+
+    def _time_of_all(self, copied: Copied) -> str | None:
+        """Return the cluster time that all rows are as of: what is new is no more than that."""
+        by_key = self.work.purpose.partial and self.work.purpose.method == "incremental"
+        return None if by_key else copied.consistent_at
 
     def _summary(self, copied: Copied, plan: Plan, counts: MergeCounts) -> StreamSummary:
         work, job, account = self.work, self.work.job, copied.account
@@ -469,7 +473,7 @@ class Publisher:
             without_key=work.purpose.without_key,
             by_value_paths=paths,
             schema_changes=tuple(work.shape.changes),
-            consistent_at=copied.consistent_at,
+            consistent_at=self._time_of_all(copied),
             notes=(*work.purpose.notes, *copied.notes, *self._notes(copied)),
             seconds=time.monotonic() - work.began,
         )

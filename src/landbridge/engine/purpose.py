@@ -14,6 +14,8 @@ from typing import Any
 from landbridge.model.position import Bookmark, ClusterTime, LogPosition
 from landbridge.model.settings import Load, Method
 
+SWEEP_OVERDUE = 1_000_000_000  # runs since the last sweep, so that the next one has it
+
 
 @dataclass(frozen=True, slots=True)
 class Purpose:
@@ -31,9 +33,16 @@ class Purpose:
     without_key: int = 0  # documents without the replication key
     notes: tuple[str, ...] = ()  # what the report says beside the counts
 
-    def position_at(self, consistent_at: str | None) -> dict[str, Any] | None:
-        """Return what to save beside rows that are as of that cluster time, where they are."""
+    def position_at(self, consistent_at: str | None, *, kept: bool) -> dict[str, Any] | None:
+        """Return what to save beside rows that are as of that cluster time, where they are.
+
+        `kept`: rows that should have gone are there still, since the guard refused it.
+        """
         position = self.position
+        if kept and isinstance(position, LogPosition):
+            return None  # the log is to be read again
+        if kept and isinstance(position, Bookmark):
+            position = replace(position, runs=SWEEP_OVERDUE)
         if isinstance(position, LogPosition) and consistent_at:
             position = replace(position, snapshot=ClusterTime.parse(consistent_at))
         return position.to_json() if position else None

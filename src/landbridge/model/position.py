@@ -49,6 +49,7 @@ class LogPosition:
     token: str
     snapshot: ClusterTime | None = None
     uuid: str | None = None
+    sequence: int = 0  # the largest `_sdc_sequence` that a history was given
 
     @property
     def time(self) -> ClusterTime:
@@ -71,6 +72,7 @@ class LogPosition:
             "time": str(self.time),
             "snapshot": str(self.snapshot) if self.snapshot else None,
             "uuid": self.uuid,
+            "sequence": self.sequence,
         }
 
     @classmethod
@@ -88,7 +90,10 @@ class LogPosition:
         try:
             snapshot = data["snapshot"]
             found = cls(
-                data["token"], ClusterTime.parse(snapshot) if snapshot else None, data["uuid"]
+                data["token"],
+                ClusterTime.parse(snapshot) if snapshot else None,
+                data["uuid"],
+                int(data.get("sequence", 0)),
             )
             return found if str(found.time) == data["time"] else cls("")
         except (KeyError, TypeError, ValueError, AttributeError):
