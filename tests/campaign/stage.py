@@ -145,8 +145,6 @@ class Stage:
     def finish(self) -> None:
         """Give the same command once more, with nobody writing; the table must be the source."""
         record = self.generator.stop()
-        if "--ranges" in self.flags:
-            self.must_run()  # gone on with after a crash it is of several times; the next is exact
         worker = self.worker()
         if self.method.follows:
             self._await_marks(worker)
