@@ -110,7 +110,7 @@ class Stage:
         """Run; a worker that follows is let go on until every table is there."""
         worker = self.worker(*more)
         if self.method.follows:
-            self._await_copied(worker)
+            self.await_copied(worker)
             worker.send(signal.SIGTERM)
         worker.wait(END_SECONDS_MAX)
         return worker
@@ -132,7 +132,7 @@ class Stage:
         if code != 0:
             raise Failed(f"exit code {code}: {worker.report().get('error')} {_tail(worker)}")
 
-    def _await_copied(self, worker: Worker) -> None:
+    def await_copied(self, worker: Worker) -> None:
         """Return when every collection has its table, or the worker has ended."""
         deadline = time.monotonic() + CATCH_UP_SECONDS_MAX
         while worker.alive and time.monotonic() < deadline:
@@ -145,8 +145,6 @@ class Stage:
     def finish(self) -> None:
         """Give the same command once more, with nobody writing; the table must be the source."""
         record = self.generator.stop()
-        if "--ranges" in self.flags:
-            self.must_run()  # gone on with after a crash it is of several times; the next is exact
         worker = self.worker()
         if self.method.follows:
             self._await_marks(worker)

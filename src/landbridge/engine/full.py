@@ -50,6 +50,7 @@ def _completed_by_log(
     if start is None or job.settings.load == "append":
         note = why or "versions that are kept cannot be read again"
         return lambda work, copied: copied.notes.append(f"not one point in time: {note}")
+    live.read_after(log.clock())
     begun = remembered(session, stream, start)
 
     def complete(work: Work, copied: Copied) -> None:

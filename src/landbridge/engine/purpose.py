@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from landbridge.errors import RetryableError
 from landbridge.model.position import Bookmark, ClusterTime, LogPosition
 from landbridge.model.settings import Load, Method
 
@@ -44,5 +45,12 @@ class Purpose:
         if kept and isinstance(position, Bookmark):
             position = replace(position, runs=SWEEP_OVERDUE)
         if isinstance(position, LogPosition) and consistent_at:
-            position = replace(position, snapshot=ClusterTime.parse(consistent_at))
+            snapshot = ClusterTime.parse(consistent_at)
+            if snapshot < position.time.before:  # the place is where the next write will be
+                raise RetryableError(
+                    "the copy was not published",
+                    why=f"it is of {snapshot}, before the place in the log at {position.time}",
+                    fix="start the same command again",
+                )
+            position = replace(position, snapshot=snapshot)
         return position.to_json() if position else None

@@ -30,6 +30,13 @@ class ClusterTime:
     def __str__(self) -> str:
         return f"{self.seconds}:{self.increment}"
 
+    @property
+    def before(self) -> ClusterTime:
+        """The moment just before."""
+        if self.increment > 0:
+            return ClusterTime(self.seconds, self.increment - 1)
+        return ClusterTime(self.seconds - 1, 2**32 - 1)
+
     @classmethod
     def parse(cls, text: str) -> ClusterTime:
         """Read `seconds:increment`."""

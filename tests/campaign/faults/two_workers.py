@@ -41,6 +41,7 @@ def second_worker(stage: Stage, servers: Servers) -> str:
     if killed:
         first.kill()
     elif stage.method.follows:
+        stage.await_copied(first)
         stage.end_well(first)
     else:
         stage.expect_good(first)
