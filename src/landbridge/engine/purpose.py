@@ -34,7 +34,9 @@ class Purpose:
     without_key: int = 0  # documents without the replication key
     notes: tuple[str, ...] = ()  # what the report says beside the counts
 
-    def position_at(self, consistent_at: str | None, *, kept: bool = False) -> dict[str, Any] | None:
+    def position_at(
+        self, consistent_at: str | None, *, kept: bool = False
+    ) -> dict[str, Any] | None:
         """Return what to save beside rows that are as of that cluster time, where they are.
 
         `kept`: rows that should have gone are there still, since the guard refused it.
