@@ -23,6 +23,7 @@ from urllib.parse import urlsplit
 
 import psycopg
 import pymongo
+from psycopg import sql
 from pymongo.errors import PyMongoError
 from tests.layouts.checks import SMALL_PARTS, leftovers
 
@@ -245,7 +246,9 @@ def set_up(
     )
     try:
         with psycopg.connect(postgresql.uri, autocommit=True) as connection:
-            connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")  # type: ignore[arg-type]
+            connection.execute(
+                sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
+            )
         with pymongo.MongoClient(mongo_uri) as client:
             client.drop_database(name)
         postgres_uri = postgresql.create_database(name)
@@ -286,7 +289,9 @@ def _forget(mongod: Mongod | ReplicaSet, postgresql: PostgreSQL, name: str) -> N
     """Drop both databases, where the servers are up."""
     try:
         with psycopg.connect(postgresql.uri, autocommit=True, connect_timeout=5) as connection:
-            connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")  # type: ignore[arg-type]
+            connection.execute(
+                sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
+            )
         with pymongo.MongoClient(mongod.uri, serverSelectionTimeoutMS=5_000) as client:
             client.drop_database(name)
     except (psycopg.Error, PyMongoError):

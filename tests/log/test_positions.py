@@ -215,6 +215,34 @@ def test_following_goes_on_until_it_is_ended(
     assert summary.streams[0].events >= 39
 
 
+def test_stop_ends_a_run_that_follows(
+    mongo: Mongo, mongo_uri: str, postgres_uri: str, postgres: Postgres
+) -> None:
+    mongo.a.insert_one({"_id": 1, "v": 1})
+    mongo.b.insert_one({"_id": 1, "v": 1})
+    with following(mongo_uri, postgres_uri, on_ddl="stop") as done:
+        until(lambda: there(postgres, "a") and there(postgres, "b"))
+        mongo.a.drop()
+        until(lambda: bool(done))
+    errors = {stream.collection: stream.error for stream in done[0].streams}
+    assert errors["a"] is not None and errors["a"]["code"] == "source_dropped"
+    assert errors["b"] is None
+    assert values(postgres, "a") == [1]
+
+
+def test_rows_ahead_of_their_place_are_known_from_run_to_run(
+    mongo: Mongo, postgres: Postgres, follow: Follow
+) -> None:
+    mongo.a.insert_one({"_id": 1, "v": 1})
+    assert follow()["a"].consistent_at is not None
+    mongo.a.update_one({"_id": 1}, {"$set": {"v": 2}})
+    follow()
+    assert isinstance(position(postgres)["ahead"], bool)
+    move(postgres, ahead=True)
+    assert follow()["a"].consistent_at is not None  # nothing was written since: it has come there
+    assert position(postgres)["ahead"] is False
+
+
 def test_the_place_of_an_idle_stream_is_saved_on_a_timer(
     mongo: Mongo,
     mongo_uri: str,

@@ -135,6 +135,32 @@ def common_options(command: Decorated) -> Decorated:
     )(debug_option(command))
 
 
+def selection_options(group: str) -> Callable[[Decorated], Decorated]:
+    """Declare the options that pick collections, for every verb that is about some of them."""
+
+    def add(command: Decorated) -> Decorated:
+        command = option(
+            "--exclude",
+            multiple=True,
+            metavar="P",
+            group=group,
+            help="Collections to leave out. May be repeated.",
+        )(command)
+        command = option(
+            "--collections", metavar="A,B", group=group, help="The same, as a list with commas."
+        )(command)
+        return option(
+            "--select",
+            multiple=True,
+            metavar="P",
+            group=group,
+            help="Collections to take: a name, or a pattern with * and ?. May be repeated.  "
+            "[default: all]",
+        )(command)
+
+    return add
+
+
 def choice(alias: Any) -> click.Choice[str]:
     """Return the words that a setting takes."""
     return click.Choice(get_args(alias))

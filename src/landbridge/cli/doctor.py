@@ -14,7 +14,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from landbridge.cli.command import Command, common_options, interval, option
+from landbridge.cli.command import (
+    Command,
+    choice,
+    common_options,
+    interval,
+    option,
+    selection_options,
+)
 from landbridge.cli.ends import (
     SOURCE_VARIABLE,
     TARGET_VARIABLE,
@@ -24,6 +31,7 @@ from landbridge.cli.ends import (
 )
 from landbridge.cli.sync import split_names
 from landbridge.errors import UsageError
+from landbridge.model.settings import Method
 
 if TYPE_CHECKING:
     from landbridge.model.finding import Diagnosis
@@ -55,25 +63,10 @@ SERIOUS = ("error", "warning")
     group=ENDS,
     help="Schema of the tables.  [default: the source database's name]",
 )
-@option(
-    "--select",
-    multiple=True,
-    metavar="P",
-    group=WHAT,
-    help="Collections to look at: a name, or a pattern with * and ?. May be repeated.  "
-    "[default: all]",
-)
-@option("--collections", metavar="A,B", group=WHAT, help="The same, as a list with commas.")
-@option(
-    "--exclude",
-    multiple=True,
-    metavar="P",
-    group=WHAT,
-    help="Collections to leave out. May be repeated.",
-)
+@selection_options(WHAT)
 @option(
     "--method",
-    type=click.Choice(["full", "incremental", "log"]),
+    type=choice(Method),
     default="full",
     show_default=True,
     group=HOW,
@@ -105,7 +98,7 @@ def doctor(
     select: tuple[str, ...],
     collections: str | None,
     exclude: tuple[str, ...],
-    method: str,
+    method: Method,
     key: str,
     every: float,
     as_json: bool,

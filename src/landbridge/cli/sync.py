@@ -25,6 +25,7 @@ from landbridge.cli.command import (
     common_options,
     every_nth,
     option,
+    selection_options,
     time_span,
 )
 from landbridge.cli.ends import SOURCE_VARIABLE, TARGET_VARIABLE, find_source, find_target
@@ -59,21 +60,7 @@ DEFAULTS = Settings()
     group=ENDS,
     help="Schema of the tables.  [default: the source database's name, by --names]",
 )
-@option(
-    "--select",
-    multiple=True,
-    metavar="P",
-    group=WHAT,
-    help="Collections to copy: a name, or a pattern with * and ?. May be repeated.  [default: all]",
-)
-@option("--collections", metavar="A,B", group=WHAT, help="The same, as a list with commas.")
-@option(
-    "--exclude",
-    multiple=True,
-    metavar="P",
-    group=WHAT,
-    help="Collections to leave out. May be repeated.",
-)
+@selection_options(WHAT)
 @option(
     "--method",
     type=choice(choices.Method),

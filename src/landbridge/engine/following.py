@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from landbridge.engine import log as stream_log
 from landbridge.engine.log import Followed
 from landbridge.engine.relay import AbandonedError, Relay
-from landbridge.errors import InternalError, LandbridgeError, RetryableError
+from landbridge.errors import InternalError, LandbridgeError, RetryableError, SourceDroppedError
 from landbridge.model.log import ChangeLog, Event, LogBatch
 from landbridge.model.position import ClusterTime, LogPosition
 from landbridge.model.tables import Target
@@ -138,6 +138,7 @@ class _Loop:
         self._ending = ending
         self._saved_at = time.monotonic()
         self._names = [one.name for one in alive]
+        self._stopped = False  # a collection was dropped, and the run is to end with it
 
     def run(self, relay: Relay[LogBatch]) -> None:
         try:
@@ -149,7 +150,7 @@ class _Loop:
     def _rounds(self, relay: Relay[LogBatch]) -> None:
         gathered = _Gathered()
         for batch in relay.batches():
-            if self._ending() or not self._alive:
+            if self._ending() or not self._alive or self._stopped:
                 break
             if batch is not None:
                 gathered.add(batch, self._names)
@@ -177,6 +178,9 @@ class _Loop:
         for failure in failures:
             if failure is not None:
                 raise failure
+        # A bounded run ends by itself; one that follows would go on without the stream.
+        dropped = any(isinstance(one.error, SourceDroppedError) for one in self._alive)
+        self._stopped = dropped and self._until is None
         self._alive = [one for one in self._alive if one.error is None]
         saves = time.monotonic() - self._saved_at >= SAVE_SECONDS
         now = time.time()

@@ -141,10 +141,9 @@ def begin(job: Job, live: LiveSource, log: ChangeLog) -> Followed:
                 why=done.error["message"],
                 fix=done.error["fix"],
             )
-        if done is not summary:
-            followed.published = True
-            if followed.position.snapshot is None:
-                followed.read_until = log.clock()
+        followed.published = done is not summary
+        if followed.position.ahead:
+            followed.read_until = log.clock()  # what was read was read before now
         return followed
 
 
@@ -174,7 +173,7 @@ def _copy(
     job: Job, live: LiveSource, log: ChangeLog, session: Session, stream: StreamRecord
 ) -> StreamSummary:
     """Copy the whole collection; the log is followed from before the first document was read."""
-    start = replace(log.now(), uuid=live.uuid_now())
+    start = replace(log.now(), uuid=live.uuid_now(), ahead=True)
     live.read_after(log.clock())
     purpose = Purpose(
         "log",
@@ -205,7 +204,10 @@ def _heal(
     collection = live.collection
     held = LogPosition.from_json(stream.position)
     start = replace(
-        log.now(), uuid=live.uuid_now(), sequence=held.sequence if held is not None else 0
+        log.now(),
+        uuid=live.uuid_now(),
+        ahead=True,
+        sequence=held.sequence if held is not None else 0,
     )
     live.read_after(log.clock())
     nothing = MemorySource(replace(collection, documents=0, bytes=0), live.identity, ())
@@ -274,6 +276,9 @@ def apply(followed: Followed, log: ChangeLog, events: Sequence[Event], token: st
 def advance(followed: Followed, token: str) -> None:
     """Know that the rows have everything up to `token`."""
     followed.position = _moved(followed.position, token)
+    ahead = followed.consistent_at is None
+    if followed.position.ahead != ahead:
+        followed.position = replace(followed.position, ahead=ahead)
 
 
 def _moved(position: LogPosition, token: str) -> LogPosition:
@@ -290,7 +295,9 @@ def _apply_changes(
     followed: Followed, log: ChangeLog, session: Session, events: Sequence[Event], token: str
 ) -> None:
     job, live, settings = followed.job, followed.live, followed.job.settings
+    looks_up = any(event.document is None and event.operation != "delete" for event in events)
     position = _moved(followed.position, token)
+    position = replace(position, ahead=looks_up or followed.consistent_at is None)
     gone: list[bytes] = []
     live.read_after(events[-1].time)
     if settings.keeps_history:
@@ -324,7 +331,7 @@ def _apply_changes(
         gone=gone,
         batch=followed.batches,
     )
-    if any(event.document is None and event.operation != "delete" for event in events):
+    if looks_up:
         followed.read_until = log.clock()  # what was read instead is as of some time until now
     followed.position = followed.saved = position
     followed.published = True
@@ -389,7 +396,7 @@ def _follow_ddl(followed: Followed, log: ChangeLog, session: Session, event: Eve
     followed.situation, followed.position = healed.situation, healed.position
     followed.saved = healed.saved
     followed.published = True
-    if followed.position.snapshot is None:
+    if followed.position.ahead:
         followed.read_until = log.clock()
 
 

@@ -19,10 +19,10 @@ from landbridge.model.finding import (
     SOURCE,
     CollectionFacts,
     Finding,
-    KeyIndex,
     Oplog,
     SourceFacts,
 )
+from landbridge.model.replication import KeyIndex
 from landbridge.model.settings import Method
 from landbridge.model.stream import Collection
 

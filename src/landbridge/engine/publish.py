@@ -8,7 +8,6 @@ Promises  Rows, position, history and quarantine change in one commit, under the
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -25,21 +24,18 @@ from landbridge.engine.keys import (
 )
 from landbridge.engine.layouts import Copied, Layout, Work
 from landbridge.engine.naming import public_table
+from landbridge.engine.outcome import summary_of, time_of_all
 from landbridge.engine.ranges import sums
 from landbridge.engine.stream import Job
 from landbridge.engine.wishes import wishes_for
 from landbridge.errors import (
     CountMismatchError,
-    DeleteGuardError,
     LockedError,
     TableTakenError,
 )
-from landbridge.model.batch import Profile
-from landbridge.model.kinds import Kind
-from landbridge.model.plan import Op, Plan, TablePlan
-from landbridge.model.summary import Phase, Progress, StreamSummary, Tally
+from landbridge.model.plan import Plan, TablePlan
+from landbridge.model.summary import Phase, Progress, StreamSummary
 from landbridge.model.tables import IndexWish, MergeCounts, MergePlan, TableName, TableState
-from landbridge.schema.start import describe_path
 from landbridge.state import leases, ledger, quarantine, runs, streams
 from landbridge.state.plans import plan_from_json, plan_to_json
 
@@ -393,7 +389,7 @@ class Publisher:
         """Write the state that speaks for the rows, in the transaction that shows them."""
         work, job, session = self.work, self.work.job, self.work.session
         connection, account, purpose = session.connection, copied.account, work.purpose
-        summary = self._summary(copied, plan, counts)
+        summary = summary_of(work, self.layout, copied, plan, counts)
         kept = counts.refused_deletes > 0
         names = [public_table(job.table, table, plan.settings).name for table in plan.tables]
         with session.together():
@@ -405,7 +401,7 @@ class Publisher:
                 settings=job.settings,
                 plan=plan_to_json(plan),
                 generation=work.generation,
-                consistent_at=self._time_of_all(copied),
+                consistent_at=time_of_all(work, copied),
                 position=purpose.position_at(copied.consistent_at, kept=kept),
             )
             if purpose.retried is not None:
@@ -436,90 +432,6 @@ class Publisher:
                 leases.release(connection, work.stream.id, job.holder)
         return summary
 
-    def _time_of_all(self, copied: Copied) -> str | None:
-        """Return the cluster time that all rows are as of: what is new is no more than that."""
-        by_key = self.work.purpose.partial and self.work.purpose.method == "incremental"
-        return None if by_key else copied.consistent_at
-
-    def _summary(self, copied: Copied, plan: Plan, counts: MergeCounts) -> StreamSummary:
-        work, job, account = self.work, self.work.job, copied.account
-        paths = {} if job.settings.raw == "bson" else by_value(account.profile)
-        tally = Tally(
-            read=account.documents,
-            inserted=counts.inserted,
-            updated=counts.updated,
-            unchanged=counts.unchanged,
-            deleted=counts.deleted,
-            quarantined=account.rejected,
-            discarded=discarded(plan, account.profile),
-            by_value=sum(paths.values()),
-        )
-        if not tally.adds_up:
-            raise CountMismatchError(
-                f"{job.source.collection.stream} was not published",
-                why=f"the counts do not add up: {tally}",
-                fix="start the same command again; if it happens twice, report it",
-            )
-        collection = job.source.collection
-        summary = StreamSummary(
-            database=collection.database,
-            collection=collection.name,
-            target_schema=job.table.schema,
-            target_table=job.table.name,
-            method=work.purpose.method,
-            load=job.settings.load,
-            tally=tally,
-            events=work.purpose.events,
-            without_key=work.purpose.without_key,
-            by_value_paths=paths,
-            schema_changes=tuple(work.shape.changes),
-            consistent_at=self._time_of_all(copied),
-            notes=(*work.purpose.notes, *copied.notes, *self._notes(copied)),
-            seconds=time.monotonic() - work.began,
-        )
-        if not counts.refused_deletes:
-            return summary
-        share = job.settings.max_delete_share_percent
-        guard = DeleteGuardError(
-            f"{counts.refused_deletes} rows of {job.table} were not deleted",
-            why=f"they are more than {share:g} % of the table; everything else was committed",
-            fix="if they are really gone from the source, run again with --max-delete-share 100",
-        )
-        return summary.failed(guard.to_json())
-
-    def _notes(self, copied: Copied) -> list[str]:
-        notes = []
-        whole = not self.work.purpose.partial and self.layout != "large"
-        if copied.duplicates_possible and whole:
-            notes.append("the server gives no snapshot reads: not one point in time")
-        escaped = sum(seen.escaped for seen in copied.account.profile.values())
-        if escaped:
-            notes.append(f"{escaped} strings with NUL were kept in escaped form")
-        return notes
-
 
 def _key(plan: Plan) -> str:
     return plan.key_column or "_id"
-
-
-def discarded(plan: Plan, profile: Profile) -> int:
-    """Count the values that a contract discarded."""
-    total = 0
-    for index, table in enumerate(plan.tables):
-        for path, field in table.walk():
-            seen = profile.get((index, path))
-            kinds = {slot.kind.value for slot in field.slots if slot.op is Op.DISCARD}
-            if seen is not None and kinds:
-                total += sum(seen.counts.get(kind, 0) for kind in kinds)
-    return total
-
-
-def by_value(profile: Profile) -> dict[str, int]:
-    """Count by field the values kept by value only: null is absent, -0.0 is 0, and so on."""
-    counts: dict[str, int] = {}
-    for (_, path), seen in profile.items():
-        count = seen.by_value + seen.counts.get(Kind.NULL.value, 0)
-        if count:
-            shown = describe_path(path)
-            counts[shown] = counts.get(shown, 0) + count
-    return counts

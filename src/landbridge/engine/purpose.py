@@ -54,5 +54,5 @@ class Purpose:
                     why=f"it is of {snapshot}, before the place in the log at {position.time}",
                     fix="start the same command again",
                 )
-            position = replace(position, snapshot=snapshot)
+            position = replace(position, snapshot=snapshot, ahead=False)
         return position.to_json() if position else None

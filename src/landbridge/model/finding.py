@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+from landbridge.model.replication import KeyIndex
 from landbridge.model.stream import Collection
 
 Severity = Literal["ok", "info", "warning", "error"]
@@ -62,16 +63,6 @@ class Diagnosis:
 
 
 # -- facts of the source ------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class KeyIndex:
-    """An index whose first field is the key of an incremental read."""
-
-    name: str
-    flaw: str = ""  # why the server cannot read by it: "hidden", "partial"
-    sparse: bool = False
-    multikey: bool = False  # the key of some document is an array
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,6 +56,7 @@ class LogPosition:
     token: str
     snapshot: ClusterTime | None = None
     uuid: str | None = None
+    ahead: bool = False  # rows may be as of a time past `reached`
     sequence: int = 0  # the largest `_sdc_sequence` that a history was given
 
     @property
@@ -79,6 +80,7 @@ class LogPosition:
             "time": str(self.time),
             "snapshot": str(self.snapshot) if self.snapshot else None,
             "uuid": self.uuid,
+            "ahead": self.ahead,
             "sequence": self.sequence,
         }
 
@@ -100,6 +102,7 @@ class LogPosition:
                 data["token"],
                 ClusterTime.parse(snapshot) if snapshot else None,
                 data["uuid"],
+                bool(data.get("ahead", False)),
                 int(data.get("sequence", 0)),
             )
             return found if str(found.time) == data["time"] else cls("")

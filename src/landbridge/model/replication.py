@@ -22,6 +22,16 @@ TIMED = ("objectid", "date", "timestamp")  # brackets whose values hold a time
 
 
 @dataclass(frozen=True, slots=True)
+class KeyIndex:
+    """An index whose first field is the key of an incremental read."""
+
+    name: str
+    flaw: str = ""  # why the server cannot read by it: "hidden", "partial"
+    sparse: bool = False
+    multikey: bool = False  # the key of some document is an array
+
+
+@dataclass(frozen=True, slots=True)
 class KeyFacts:
     """What the source says of a key before a read begins."""
 

@@ -13,20 +13,20 @@ from __future__ import annotations
 import struct
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from bson import BSON, ObjectId, Timestamp, decode
 from bson.codec_options import CodecOptions, DatetimeConversion
 from bson.datetime_ms import DatetimeMS
 from bson.raw_bson import RawBSONDocument
-from pymongo import ASCENDING
 
 from landbridge.codec import canonical_key
 from landbridge.model.position import Bookmark
-from landbridge.model.replication import BRACKETS, KeyFacts, KeyRange
+from landbridge.model.replication import BRACKETS, KeyFacts, KeyIndex, KeyRange
 from landbridge.model.stream import Collection
 from landbridge.mongo.connect import Connection
+from landbridge.mongo.indexes import key_indexes
 from landbridge.mongo.reply import id_element
 
 ID = "_id"
@@ -41,29 +41,6 @@ _AS_SENT: CodecOptions[dict[str, Any]] = CodecOptions(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Index:
-    hint: dict[str, int]
-    sparse: bool
-
-
-def usable_index(connection: Connection, collection: Collection, key: str) -> _Index | None:
-    """Return the index that begins with the key and holds every value of it, if there is one."""
-    if collection.kind == "view":
-        return None
-    if key == ID and collection.id_indexed:
-        return _Index({ID: ASCENDING}, False)
-    with connection.translated(f"cannot list the indexes of {collection.stream}"):
-        for index in connection.source[collection.name].list_indexes():
-            first, order = next(iter(index["key"].items()))
-            partial = "partialFilterExpression" in index or index.get("hidden")
-            if first == key and isinstance(order, int | float) and not partial:
-                if index.get("collation") and not collection.collated:
-                    continue
-                return _Index(dict(index["key"]), bool(index.get("sparse")))
-    return None
-
-
 def facts(connection: Connection, collection: Collection, key: str) -> KeyFacts:
     """Look up what there is of a key, now; the largest values are none past the server's clock."""
     clock = _server_clock(connection)
@@ -74,11 +51,12 @@ def facts(connection: Connection, collection: Collection, key: str) -> KeyFacts:
 
 
 def _facts(connection: Connection, collection: Collection, key: str) -> KeyFacts:
-    index = usable_index(connection, collection, key)
     with connection.translated(f"cannot look up the key {key} of {collection.stream}"):
-        if index is None:
+        usable = [one for one in key_indexes(connection, collection, key) if not one.flaw]
+        if not usable:
             return _scanned(connection, collection, key)
-        if _multikey(connection, collection, key, index):
+        index = min(usable, key=lambda one: one.sparse)  # one that has all documents, if any
+        if index.multikey:
             return KeyFacts(key, True, index.sparse, arrays=True)
         largest = _largest(connection, collection, key)
         others = {}
@@ -89,22 +67,6 @@ def _facts(connection: Connection, collection: Collection, key: str) -> KeyFacts
             missing = 0 if index.sparse else _count(connection, collection, {key: None}, index)
         ids = _largest(connection, collection, ID) if missing else {}
         return KeyFacts(key, True, index.sparse, largest, others, missing, ids)
-
-
-def _multikey(connection: Connection, collection: Collection, key: str, index: _Index) -> bool:
-    command = {"find": collection.name, "filter": {key: {"$gte": 0}}, "hint": index.hint}
-    plan = connection.source.command({"explain": command, "verbosity": "queryPlanner"})
-    return any(stage.get("isMultiKey") for stage in _stages(plan["queryPlanner"]["winningPlan"]))
-
-
-def _stages(plan: Any) -> Iterator[Mapping[str, Any]]:
-    if isinstance(plan, Mapping):
-        yield plan
-        for value in plan.values():
-            yield from _stages(value)
-    elif isinstance(plan, list):
-        for value in plan:
-            yield from _stages(value)
 
 
 def _largest(connection: Connection, collection: Collection, key: str) -> dict[str, bytes]:
@@ -123,10 +85,10 @@ def _largest(connection: Connection, collection: Collection, key: str) -> dict[s
 
 
 def _count(
-    connection: Connection, collection: Collection, condition: dict[str, Any], index: _Index
+    connection: Connection, collection: Collection, condition: dict[str, Any], index: KeyIndex
 ) -> int:
     source = connection.source[collection.name]
-    return source.count_documents(condition, hint=list(index.hint.items()))
+    return source.count_documents(condition, hint=index.name)
 
 
 def _scanned(connection: Connection, collection: Collection, key: str) -> KeyFacts:

@@ -19,11 +19,13 @@ from bson import Timestamp
 from pymongo.errors import ExecutionTimeout, OperationFailure, PyMongoError
 
 from landbridge.errors import LandbridgeError, PrivilegeError
-from landbridge.model.finding import CollectionFacts, KeyIndex, Oplog, Role, SourceFacts
+from landbridge.model.finding import CollectionFacts, Oplog, Role, SourceFacts
+from landbridge.model.replication import KeyIndex
 from landbridge.model.settings import Method
 from landbridge.model.stream import Collection
-from landbridge.mongo.catalog import SIMPLE, with_sizes
+from landbridge.mongo.catalog import with_sizes
 from landbridge.mongo.connect import ATLAS_ERROR, RAW, UNAUTHORIZED, Connection
+from landbridge.mongo.indexes import key_indexes
 from landbridge.mongo.source import CollectionSource
 
 SHORT_SECONDS = 0.02
@@ -140,7 +142,7 @@ def _examine(
             refused.append("collStats")
     indexes: tuple[KeyIndex, ...] | None = None
     if method == "incremental" and not unreadable:
-        allowed, indexes = _asked(lambda: _key_indexes(connection, collection, key))
+        allowed, indexes = _asked(lambda: key_indexes(connection, collection, key))
         if not allowed:
             refused.append("listIndexes")
     return CollectionFacts(collection, tuple(refused), unreadable, indexes)
@@ -158,7 +160,7 @@ def _examine_in_time(
             with suppress(LandbridgeError):
                 described = with_sizes(connection, collection) if sized else collection
             if method == "incremental":
-                _, indexes = _asked(partial(_key_indexes, connection, collection, key))
+                _, indexes = _asked(partial(key_indexes, connection, collection, key))
         yield CollectionFacts(described, key_indexes=indexes)
 
 
@@ -185,61 +187,6 @@ def _gives_snapshots(connection: Connection, examined: Sequence[CollectionFacts]
         if ordinary and not facts.refused and not facts.unreadable:
             return CollectionSource(connection, facts.collection).snapshots
     return None
-
-
-# -- the key ------------------------------------------------------------------------------
-
-
-def _key_indexes(connection: Connection, collection: Collection, key: str) -> tuple[KeyIndex, ...]:
-    """Return the indexes that begin with the key; a view has none of its own."""
-    if collection.kind == "view":
-        return ()
-    if key == "_id" and collection.id_indexed:
-        return (KeyIndex("_id_"),)
-    found = []
-    for index in connection.source[collection.name].list_indexes():
-        path, order = next(iter(index["key"].items()))
-        if path == key:
-            flaw = _flaw(index, order, collection)
-            multikey = not flaw and _is_multikey(connection, collection, index["name"], key)
-            found.append(KeyIndex(index["name"], flaw, bool(index.get("sparse")), multikey))
-    return tuple(found)
-
-
-def _flaw(index: Mapping[str, Any], order: Any, collection: Collection) -> str:
-    """Return why the server cannot read in the order of the key by this index."""
-    if isinstance(order, str):
-        return order  # hashed, text, 2dsphere
-    if "partialFilterExpression" in index:
-        return "partial"
-    if index.get("hidden"):
-        return "hidden"
-    collated = index.get("collation", {}).get("locale", SIMPLE) != SIMPLE
-    return "of another collation" if collated and not collection.collated else ""
-
-
-def _is_multikey(connection: Connection, collection: Collection, index: str, key: str) -> bool:
-    """Whether some document has an array at the key, as the plan of a read by the index says."""
-    if collection.kind != "collection":
-        return False  # a time series keeps its values in buckets
-    find = {"find": collection.name, "hint": index, "limit": 1}
-    with suppress(OperationFailure):  # not on every hosted server
-        plan = connection.source.command("explain", find, verbosity="queryPlanner")
-        scan = _index_scan(plan.get("queryPlanner", plan))
-        paths = scan.get("multiKeyPaths")
-        return bool(paths[key] if paths and key in paths else scan.get("isMultiKey"))
-    return False
-
-
-def _index_scan(plan: Any) -> Mapping[str, Any]:
-    """Return the stage that reads an index, wherever in the plan it stands."""
-    if isinstance(plan, Mapping):
-        if plan.get("stage") == "IXSCAN":
-            return plan
-        parts = list(plan.values())
-    else:
-        parts = plan if isinstance(plan, list) else []
-    return next(filter(None, map(_index_scan, parts)), {})
 
 
 # -- the log ------------------------------------------------------------------------------
