@@ -124,3 +124,14 @@ def test_figures_are_written_for_people() -> None:
     ]
     assert [size(n) for n in (812, 3_500_000, 1 << 40)] == ["812 B", "3.3 MB", "1.0 TB"]
     assert printable("a\tb\r\x9b") == "a\tb\\x0d\\x9b"
+
+
+def test_changes_of_the_log_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    summary = Summary(
+        streams=(
+            stream("a", "a", Tally(read=2, updated=2), events=1200),
+            stream("b", "b", Tally(read=1, inserted=1), events=34),
+        )
+    )
+    show_summary(summary, target_hint="")
+    assert "1,234 changes of the log applied (by collection in --json)" in capsys.readouterr().out

@@ -111,6 +111,9 @@ def remarks(summary: Summary) -> list[str]:
             lines.append(
                 f"{name}: {count_of(tally.discarded, 'value')} discarded, as --contract asks"
             )
+    events = sum(stream.events for stream in summary.streams)
+    if events:
+        lines.append(f"{count_of(events, 'change')} of the log applied (by collection in --json)")
     by_value = sum(stream.tally.by_value for stream in summary.streams)
     if by_value:
         lines.append(
