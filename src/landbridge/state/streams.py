@@ -75,6 +75,30 @@ def known_streams(connection: Connection, target_schema: str) -> dict[tuple[str,
     }
 
 
+@dataclass(frozen=True, slots=True)
+class LoadedStream:
+    """A stream and the load that readers see, as a verification wants to know it."""
+
+    id: int
+    database: str
+    collection: str
+    table: str
+    method: str
+    settings: dict[str, Any]
+    plan: dict[str, Any] | None
+    generation: int
+
+
+def loaded(connection: Connection, target_schema: str) -> dict[tuple[str, str], LoadedStream]:
+    """Return the streams whose documents fill tables of that schema, by (database, collection)."""
+    rows = connection.execute(
+        "SELECT id, database, collection, target_table, method, settings, plan, generation"
+        " FROM landbridge.stream WHERE target_schema = %s AND method <> 'import'",
+        (target_schema,),
+    )
+    return {(row[1], row[2]): LoadedStream(*row) for row in rows}
+
+
 def table_names(connection: Connection, target_schema: str) -> dict[tuple[str, str], str]:
     """Return the table of every (database, collection) that has one in that schema."""
     rows = connection.execute(
