@@ -74,9 +74,10 @@ down AS (
            CASE WHEN t.typtype = 'd' AND d.modifier < 0 THEN t.typtypmod ELSE d.modifier END,
            d.is_array OR t.typtype <> 'd',
            coalesce(d.domain, CASE WHEN t.typtype = 'd'
-                                   THEN (n.nspname || '.' || t.typname)::text COLLATE "default" END),
+                              THEN n.nspname || '.' || t.typname END COLLATE "default"),
            d.refuses_null OR t.typtype = 'd' AND NOT d.is_array AND t.typnotnull,
-           coalesce(d.default_of_domain, CASE WHEN t.typtype = 'd' THEN t.typdefault COLLATE "default" END),
+           coalesce(d.default_of_domain,
+                    CASE WHEN t.typtype = 'd' THEN t.typdefault END COLLATE "default"),
            d.level + 1
     FROM down d JOIN pg_type t ON t.oid = d.type JOIN pg_namespace n ON n.oid = t.typnamespace
     WHERE t.typtype = 'd' OR t.typcategory = 'A' AND t.typelem <> 0),
