@@ -43,7 +43,7 @@ class RelationalColumn:
     generated: bool = False  # by an expression: nothing can be written to it
     sequence: TableName | None = None  # that its default or identity takes numbers from
     length: int | None = None  # characters of varchar(n) and char(n), bits of bit(n)
-    precision: int | None = None  # digits of numeric(p, s)
+    precision: int | None = None  # digits of numeric(p, s), of a timestamp's fraction
     scale: int | None = None
     enum: Enumeration | None = None
     domain: str | None = None  # `schema.name`, where the type is one

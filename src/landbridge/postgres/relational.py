@@ -39,6 +39,7 @@ _ACTION: dict[str, Action] = {
 _VARLENA_HEADER = 4
 _SIZED = ("character varying", "character")
 _BITS = ("bit", "bit varying")
+_TIMES = ("timestamp without time zone", "timestamp with time zone")
 
 _TABLES = """
 SELECT c.oid, c.relname::text, c.reltuples FROM pg_class c
@@ -193,6 +194,8 @@ def _column(row: tuple[Any, ...], enums: dict[int, Enumeration]) -> RelationalCo
         length = modifier - _VARLENA_HEADER
     elif modifier >= 0 and base in _BITS:
         length = modifier
+    elif modifier >= 0 and base in _TIMES:
+        precision = modifier
     elif modifier >= 0 and base == "numeric":
         packed = modifier - _VARLENA_HEADER
         precision = packed >> 16
