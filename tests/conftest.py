@@ -23,6 +23,7 @@ import pymongo
 import pytest
 from psycopg import sql
 from pymongo.database import Database
+from tests.s3 import S3Server, s3_server
 
 from landbridge import embedded
 from landbridge.embedded import MongoServer, PostgreSQL, PostgresServer
@@ -71,6 +72,21 @@ def postgresql() -> Iterator[PostgresServer]:
     """A PostgreSQL, shared by the tests of a worker."""
     with embedded.postgresql(settings=FAST_SETTINGS) as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def s3_of_worker() -> Iterator[S3Server]:
+    """An S3 server, shared by the tests of a worker."""
+    with s3_server() as server:
+        yield server
+
+
+@pytest.fixture
+def s3(s3_of_worker: S3Server, monkeypatch: pytest.MonkeyPatch) -> S3Server:
+    """An S3 server, with the variables set that lead there."""
+    for name, value in s3_of_worker.environment.items():
+        monkeypatch.setenv(name, value)
+    return s3_of_worker
 
 
 @pytest.fixture

@@ -173,6 +173,30 @@ class PreflightError(StopError):
     code = "preflight_failed"
 
 
+class StorageError(StopError):
+    """A folder or a bucket can't be read or written."""
+
+    code = "storage_failed"
+
+
+class ArchiveMissingError(StopError):
+    """An archive, or a file that it should hold, is not there."""
+
+    code = "archive_missing"
+
+
+class ArchiveError(StopError):
+    """A file of an archive is not what its name or the manifest says."""
+
+    code = "archive_broken"
+
+
+class ArchiveTakenError(StopError):
+    """A finished archive is there already; nothing was written."""
+
+    code = "archive_taken"
+
+
 class InterruptedRunError(LandbridgeError):
     """A person or a supervisor asked the run to stop; what was committed stays."""
 

@@ -12,6 +12,8 @@ from typing import Any, Literal
 
 MANIFEST_NAME = "manifest.json"
 MANIFEST_FORMAT = 1
+LINES_EXTENSION = ".jsonl"
+REJECTED_NAME = "rejected.jsonl"  # documents that extended JSON can't hold, their BSON in base64
 
 Compression = Literal["none", "zstd", "gzip"]
 
