@@ -197,6 +197,18 @@ class ArchiveTakenError(StopError):
     code = "archive_taken"
 
 
+class SchemaFileError(StopError):
+    """A schema file can't be read, or is not one for PostgreSQL."""
+
+    code = "schema_file_broken"
+
+
+class TargetMissingError(StopError):
+    """A named schema of the target does not exist, or holds no table."""
+
+    code = "target_missing"
+
+
 class InterruptedRunError(LandbridgeError):
     """A person or a supervisor asked the run to stop; what was committed stays."""
 
