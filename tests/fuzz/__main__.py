@@ -16,10 +16,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from random import Random, SystemRandom
+from typing import Any
 
 from tests.fuzz.cases import CONSTANTS, batch, document, mutated, nested, plan
-from tests.fuzz.compare import same
+from tests.fuzz.compare import same, same_lines
 
+from landbridge.codec.lines import LineWriter, PureLineWriter
 from landbridge.codec.twin import Twin
 from landbridge.errors import CodecError
 from landbridge.model.batch import Encoded, Encoder
@@ -43,7 +45,7 @@ def main() -> None:
             case.seek(0)
             case.write(f"{seed:<20}\n")
             case.flush()
-            documents += run(seed, kernel)
+            documents += run(seed, kernel.Kernel, kernel.LineWriter())
             seed += 1
     print(f"fuzz: {seed - first} cases, {documents} documents, nothing found")
 
@@ -59,7 +61,7 @@ def parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def kernel_at(path: Path) -> Callable[[Plan], Encoder]:
+def kernel_at(path: Path) -> Any:
     """Load the kernel of another build than the one that is installed."""
     name = "landbridge.codec._kernel"
     loader = importlib.machinery.ExtensionFileLoader(name, str(path))
@@ -67,11 +69,10 @@ def kernel_at(path: Path) -> Callable[[Plan], Encoder]:
     assert spec is not None
     module = importlib.util.module_from_spec(spec)
     loader.exec_module(module)
-    made: Callable[[Plan], Encoder] = module.Kernel
-    return made
+    return module
 
 
-def run(seed: int, kernel: Callable[[Plan], Encoder]) -> int:
+def run(seed: int, kernel: Callable[[Plan], Encoder], lines: LineWriter) -> int:
     """Try one plan on some batches; return the number of documents encoded."""
     random = Random(seed)
     case_plan = plan(random)
@@ -81,8 +82,10 @@ def run(seed: int, kernel: Callable[[Plan], Encoder]) -> int:
         data, offset = bytes_for(random, case_plan)
         if number < COMPARED_BATCHES:
             encoded = same(encoder, twin, data, offset)
+            same_lines(lines, PureLineWriter(), data, offset)
         else:
             encoded = alone(encoder, data, offset)
+            lines_alone(lines, data, offset)
         documents += encoded.documents if encoded else 0
     return documents
 
@@ -110,6 +113,16 @@ def alone(encoder: Encoder, data: bytes, offset: int) -> Encoded | None:
     assert tuples_in(encoder.output(0), len(encoder.plan.main.columns)) == encoded.rows
     encoder.take_profile()
     return encoded
+
+
+def lines_alone(writer: LineWriter, data: bytes, offset: int) -> None:
+    """Write lines without a twin: one for each document that was not refused."""
+    try:
+        written = writer.write(data, offset)
+    except CodecError:
+        return
+    lines = bytes(written.text).count(b"\n")
+    assert lines == written.documents - len(written.refused)
 
 
 def tuples_in(output: memoryview, columns: int) -> int:

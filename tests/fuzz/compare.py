@@ -2,13 +2,15 @@
 
 For       The property tests of the kernel and the fuzz loop.
 Touches   Nothing.
-Promises  Returns only if rows, flagged documents and profiles are equal, or both refuse alike.
+Promises  Returns only if rows, flagged documents and profiles, or lines and refused documents, are
+          equal, or both refuse alike.
 """
 
 from __future__ import annotations
 
 from tests.fuzz.cases import CONSTANTS
 
+from landbridge.codec.lines import Lines, LineWriter
 from landbridge.errors import CodecError
 from landbridge.model.batch import Encoded, Encoder
 
@@ -28,3 +30,17 @@ def same(kernel: Encoder, twin: Encoder, data: bytes, offset: int = 0) -> Encode
         assert bytes(kernel.output(table)) == bytes(twin.output(table)), f"rows of table {table}"
     assert kernel.take_profile() == twin.take_profile()
     return encoded
+
+
+def same_lines(kernel: LineWriter, twin: LineWriter, data: bytes, offset: int = 0) -> Lines | None:
+    """Write one batch as lines by both; None where both find it malformed."""
+    try:
+        expected = twin.write(data, offset)
+    except CodecError:
+        expected = None
+    try:
+        written = kernel.write(data, offset)
+    except CodecError:
+        written = None
+    assert written == expected
+    return written

@@ -18,6 +18,7 @@ from landbridge.codec import picking
 from landbridge.codec.batches import batch_of, documents_in
 from landbridge.codec.ids import extended_json, id_document, id_of, id_text
 from landbridge.codec.key import canonical_key
+from landbridge.codec.lines import LineWriter, PureLineWriter, unwritable
 from landbridge.codec.picking import Pick
 from landbridge.codec.twin import Twin
 from landbridge.codec.unkey import id_of_key
@@ -25,20 +26,21 @@ from landbridge.model.batch import Encoder, Misfit
 from landbridge.model.plan import Plan
 
 
-def _chosen() -> tuple[Callable[[Plan], Encoder] | None, Pick]:
-    """Return the compiled encoder, if there is one to use, and the way to pick values."""
+def _chosen() -> tuple[Callable[[Plan], Encoder] | None, Pick, Callable[[], LineWriter]]:
+    """Return the compiled encoder, if there is one to use; how to pick values and write lines."""
     if os.environ.get("LANDBRIDGE_PURE") != "1":
         try:
             from landbridge.codec._kernel import Kernel
+            from landbridge.codec._kernel import LineWriter as CompiledLineWriter
             from landbridge.codec._kernel import pick as compiled_pick
         except ImportError:  # no compiler where landbridge was installed
             pass
         else:
-            return Kernel, compiled_pick
-    return None, picking.pick
+            return Kernel, compiled_pick, CompiledLineWriter
+    return None, picking.pick, PureLineWriter
 
 
-_fast, pick = _chosen()
+_fast, pick, line_writer = _chosen()
 COMPILED = _fast is not None
 
 __all__ = [
@@ -53,8 +55,10 @@ __all__ = [
     "id_of",
     "id_of_key",
     "id_text",
+    "line_writer",
     "pick",
     "slow_encoder",
+    "unwritable",
 ]
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from landbridge.codec.lines import Lines
 from landbridge.model.batch import Encoded, Profile
 from landbridge.model.plan import Plan
 
@@ -9,6 +10,12 @@ def pick(
     data: bytes, offset: int, paths: Sequence[Sequence[bytes]]
 ) -> list[tuple[bytes | None, ...]]:
     """Return, for each document of the BSON array at `data[offset:]`, the value at each path."""
+
+class LineWriter:
+    """The compiled `codec.lines.LineWriter`; one instance a thread."""
+
+    def write(self, data: bytes, offset: int) -> Lines:
+        """Write the BSON array at `data[offset:]`; documents without a line are told."""
 
 class Kernel:
     """The compiled `model.batch.Encoder`; one instance a thread."""

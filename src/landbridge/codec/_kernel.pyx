@@ -19,6 +19,7 @@ from libcpp.string cimport string
 from libcpp.vector cimport vector
 
 from landbridge.codec.key import canonical_key
+from landbridge.codec.lines import Lines
 from landbridge.codec.picking import unreadable
 from landbridge.codec.walk import Refused, documents
 from landbridge.model.batch import Encoded, PathProfile
@@ -142,6 +143,13 @@ cdef extern from "native/encoder.hpp" namespace "landbridge" nogil:
         Value find_id(size_t document) const
         void encode() except +
         void forget_profile()
+
+cdef extern from "native/lines.hpp" namespace "landbridge" nogil:
+    cdef cppclass NativeLineWriter "landbridge::LineWriter":
+        vector[Span] documents
+        vector[Span] refused
+        boolean scan(const uint8_t* data, size_t size, size_t offset) except +
+        void write(Buffer& out) except +
 
 cdef extern from "native/pick.hpp" namespace "landbridge" nogil:
     cdef cppclass Picker:
@@ -382,6 +390,40 @@ cdef class Kernel:
                 native.level = self._compile_level(table, field.fields, path, columns, children)
             self._native.plan.levels[level].fields.push_back(native)
         return level
+
+
+cdef class LineWriter:
+    """The compiled `codec.lines.LineWriter`; one instance a thread."""
+
+    cdef NativeLineWriter _native
+    cdef _Output _output
+    cdef boolean _busy
+
+    def __cinit__(self):
+        self._output = _Output()
+
+    def write(self, bytes data not None, Py_ssize_t offset):
+        """Write the BSON array at `data[offset:]`; documents without a line are told."""
+        if self._busy:
+            raise RuntimeError("a line writer serves one thread at a time")
+        self._busy = True
+        try:
+            return self._write(data, offset)
+        finally:
+            self._busy = False
+
+    cdef object _write(self, bytes data, Py_ssize_t offset):
+        cdef const uint8_t* start = <const uint8_t*> PyBytes_AS_STRING(data)
+        if self._output.lent:  # somebody still looks at it
+            self._output = _Output()
+        self._output.buffer.clear()
+        if offset < 0 or not self._native.scan(start, <size_t> PyBytes_GET_SIZE(data), offset):
+            documents(data, offset)  # says what is wrong with it
+            raise AssertionError("kernel and twin disagree about a batch")
+        with nogil:
+            self._native.write(self._output.buffer)
+        refused = tuple([(span.offset, span.length) for span in self._native.refused])
+        return Lines(self._native.documents.size(), memoryview(self._output), refused)
 
 
 def pick(bytes data not None, Py_ssize_t offset, paths):

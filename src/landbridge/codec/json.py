@@ -62,6 +62,10 @@ class JsonWriter:
         """Return text of a value as a JSON string."""
         return quoted(written(raw, self.nul, self.marks))
 
+    def binary(self, element: Element) -> str:
+        """Return what a binary holds in base64."""
+        return b64encode(payload(element)).decode()
+
 
 class LenientWriter(JsonWriter):
     """Canonical extended JSON for people to read: bytes that are not UTF-8 are replaced."""
@@ -165,8 +169,7 @@ def _canonical_date(writer: JsonWriter, element: Element) -> str:
 
 def _canonical_binary(writer: JsonWriter, element: Element) -> str:
     subtype = _UUID_SUBTYPE if element.kind is Kind.UUID else element.subtype
-    base64 = b64encode(payload(element)).decode()
-    return f'{{"$binary":{{"base64":"{base64}","subType":"{subtype:02x}"}}}}'
+    return f'{{"$binary":{{"base64":"{writer.binary(element)}","subType":"{subtype:02x}"}}}}'
 
 
 def _canonical_regex(writer: JsonWriter, element: Element) -> str:

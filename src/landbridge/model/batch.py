@@ -45,6 +45,7 @@ class Problem(StrEnum):
     DEPTH = "depth"
     MALFORMED = "malformed"
     NO_ID = "no_id"
+    RESERVED_KEY = "reserved_key"  # extended JSON would take its object for a value
 
 
 GROWABLE = frozenset({Problem.UNKNOWN, Problem.RANGE, Problem.LONG_ID, Problem.WIDE_ROW})

@@ -8,18 +8,13 @@
 //           short it throws std::bad_alloc; the batch's rows are gone then, not its counts.
 #pragma once
 
+#include "batch.hpp"
 #include "json.hpp"
 #include "murmur3.hpp"
 #include "plan.hpp"
 #include "profile.hpp"
 
 namespace landbridge {
-
-// A document of the batch.
-struct Span {
-    std::size_t offset;
-    std::size_t length;
-};
 
 // The field of a column that is the same in every row, or of `_key`, which differs in each.
 struct Given {
@@ -73,26 +68,11 @@ class Encoder {
 
     // Find the documents of the array at `offset`; false where it is malformed.
     bool scan(const Byte* data, std::size_t size, std::size_t offset) {
-        give_back(documents);
         give_back(flagged);
         give_back(rows_[0].rest);
         give_back(rows_[1].rest);
         data_ = data;
-        if (offset > size) return false;
-        if (document_extent(data + offset, available(size - offset)) < 0) return false;
-        const Byte* at = data + offset + 4;
-        const Byte* const end = data + offset + load_int32(data + offset) - 1;
-        while (at != end) {
-            if (*at != 0x03) return false;
-            const Byte* const key_end = find_nul(at + 1, end);
-            if (key_end == nullptr || end - key_end - 1 < document_bytes_min) return false;
-            at = key_end + 1;
-            const std::int32_t length = load_int32(at);
-            if (length < document_bytes_min || length > end - at) return false;
-            documents.push_back({static_cast<std::size_t>(at - data), static_cast<std::size_t>(length)});
-            at += length;
-        }
-        return true;
+        return find_documents(data, size, offset, documents);
     }
 
     // The `_id` of a document, or a value of no kind where none can be found.
@@ -181,14 +161,6 @@ class Encoder {
         std::vector<RestElement> rest;
         std::vector<Frame> frames;
     };
-
-    static std::int64_t available(std::size_t size) { return static_cast<std::int64_t>(size); }
-
-    template <class Item>
-    static void give_back(std::vector<Item>& items) {
-        items.clear();
-        if (items.capacity() * sizeof(Item) > kept_bytes_max) std::vector<Item>().swap(items);
-    }
 
     bool encode_document(std::size_t i) {
         const Span& span = documents[i];

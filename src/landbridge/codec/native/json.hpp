@@ -6,13 +6,33 @@
 //           not UTF-8 gives `false`, and what was written of it is to be thrown away.
 #pragma once
 
+#include <string_view>
+
 #include "bson.hpp"
 #include "numbers.hpp"
 #include "text.hpp"
 
 namespace landbridge {
 
-enum class Form { plain, extended };
+// `lines` is the extended form of an archive: it reads back as the document that it was.
+enum class Form { plain, extended, lines };
+
+// Whether extended JSON takes an object with this key for a value of another kind.
+inline bool is_reserved_key(const Byte* key, const Byte* key_end) {
+    static constexpr std::string_view names[] = {
+        "oid", "symbol", "numberInt", "numberLong", "numberDouble", "numberDecimal", "binary",
+        "uuid", "code", "timestamp", "regularExpression", "regex", "dbPointer", "date", "minKey",
+        "maxKey", "undefined",
+    };
+    if (key == key_end || *key != '$') return false;
+    const std::string_view name(
+        reinterpret_cast<const char*>(key + 1), static_cast<std::size_t>(key_end - key - 1)
+    );
+    for (const std::string_view reserved : names) {
+        if (name == reserved) return true;
+    }
+    return false;
+}
 
 class Json {
   public:
@@ -28,8 +48,9 @@ class Json {
 
     // `depth` is the level of the document itself.
     bool write_document(Form form, const Byte* document, int depth) {
-        return form == Form::plain ? write_object<Form::plain>(document, depth)
-                                   : write_object<Form::extended>(document, depth);
+        return form == Form::plain   ? write_object<Form::plain>(document, depth)
+               : form == Form::lines ? write_object<Form::lines>(document, depth)
+                                     : write_object<Form::extended>(document, depth);
     }
 
     // An object's key and its colon.
@@ -41,6 +62,8 @@ class Json {
     }
 
   private:
+    static constexpr Byte old_binary = 2;
+
     template <Form form>
     bool write(const Value& value, int depth) {
         switch (value.kind) {
@@ -63,17 +86,17 @@ class Json {
             case OBJECT_ID: return write_object_id<form>(value.at);
             case DATE: return write_date<form>(load_int64(value.at));
             case UUID:
-                if (form == Form::extended) return write_binary(value);
+                if (form != Form::plain) return write_binary<form>(value);
                 out_.append('"');
                 write_uuid(out_.room(uuid_text_bytes), value.payload());
                 out_.took(uuid_text_bytes);
                 out_.append('"');
                 return true;
-            case BINARY: return write_binary(value);
+            case BINARY: return write_binary<form>(value);
             case REGEX: return write_regex(value);
             case CODE: return tagged_text("{\"$code\":", value.text(), value.text_end());
             case SYMBOL: return tagged_text("{\"$symbol\":", value.text(), value.text_end());
-            case CODE_WITH_SCOPE: return write_code_with_scope(value, depth);
+            case CODE_WITH_SCOPE: return write_code_with_scope<form>(value, depth);
             case TIMESTAMP:
                 out_.append("{\"$timestamp\":{\"t\":");
                 write_integer(load<std::uint32_t>(value.at + 4));
@@ -110,6 +133,7 @@ class Json {
             }
             last_key = elements.key;
             last_size = size;
+            if (form == Form::lines && is_reserved_key(elements.key, elements.key_end)) return false;
             if (!write_key(elements.key, elements.key_end)) return false;
             if (!write<form>(elements.value, depth)) return false;
         }
@@ -171,11 +195,11 @@ class Json {
     bool write_number(double number) {
         const Special special = special_of(number);
         if (special != Special::none) return tagged_special("{\"$numberDouble\":\"", special);
-        if (form == Form::extended) out_.append("{\"$numberDouble\":\"");
+        if (form != Form::plain) out_.append("{\"$numberDouble\":\"");
         else if (number == 0 && std::signbit(number)) by_value = true;
         Byte* const from = out_.room(double_text_bytes_max);
         out_.took(static_cast<std::size_t>(write_double(from, number) - from));
-        if (form == Form::extended) out_.append("\"}");
+        if (form != Form::plain) out_.append("\"}");
         return true;
     }
 
@@ -185,28 +209,28 @@ class Json {
             return tagged_special("{\"$numberDecimal\":\"", number.special);
         }
         const Decimal& decimal = number.decimal;
-        if (form == Form::extended) out_.append("{\"$numberDecimal\":\"");
+        if (form != Form::plain) out_.append("{\"$numberDecimal\":\"");
         else if (decimal.is_zero() && decimal.negative) by_value = true;
         Byte* const from = out_.room(decimal_text_bytes_max);
         out_.took(static_cast<std::size_t>(write_decimal(from, decimal) - from));
-        if (form == Form::extended) out_.append("\"}");
+        if (form != Form::plain) out_.append("\"}");
         return true;
     }
 
     template <Form form>
     bool write_object_id(const Byte* at) {
-        if (form == Form::extended) out_.append("{\"$oid\":");
+        if (form != Form::plain) out_.append("{\"$oid\":");
         Byte* to = out_.room(26);
         *to = '"';
         *write_hex(to + 1, at, 12) = '"';
         out_.took(26);
-        if (form == Form::extended) out_.append('}');
+        if (form != Form::plain) out_.append('}');
         return true;
     }
 
     template <Form form>
     bool write_date(std::int64_t ms) {
-        if (form == Form::extended || !has_iso_date(ms)) {
+        if (form != Form::plain || !has_iso_date(ms)) {
             out_.append("{\"$date\":");
             tagged_integer("{\"$numberLong\":\"", ms);
             out_.append('}');
@@ -219,11 +243,18 @@ class Json {
         return true;
     }
 
+    template <Form form>
     bool write_binary(const Value& value) {
-        out_.append("{\"$binary\":{\"base64\":\"");
-        write_base64(out_, value.payload(), static_cast<std::size_t>(value.end - value.payload()));
-        out_.append("\",\"subType\":\"");
+        const Byte* at = value.payload();
         const Byte subtype = value.subtype();
+        if (form == Form::lines && subtype == old_binary) {
+            // It begins with a length of its own, which extended JSON leaves out.
+            if (value.end - at < 4 || load_int32(at) != value.end - at - 4) return false;
+            at += 4;
+        }
+        out_.append("{\"$binary\":{\"base64\":\"");
+        write_base64(out_, at, static_cast<std::size_t>(value.end - at));
+        out_.append("\",\"subType\":\"");
         write_hex(out_.room(2), &subtype, 1);
         out_.took(2);
         out_.append("\"}}");
@@ -240,13 +271,15 @@ class Json {
         return true;
     }
 
+    template <Form form>
     bool write_code_with_scope(const Value& value, int depth) {
         const Byte* const code = value.at + 8;
         const Byte* const scope = code + load_int32(value.at + 4);
         out_.append("{\"$code\":");
         if (!write_string(code, scope - 1)) return false;
         out_.append(",\"$scope\":");
-        if (!write_object<Form::extended>(scope, depth + 1)) return false;
+        constexpr Form inside = form == Form::plain ? Form::extended : form;
+        if (!write_object<inside>(scope, depth + 1)) return false;
         out_.append('}');
         return true;
     }

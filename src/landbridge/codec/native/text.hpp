@@ -31,7 +31,8 @@ inline int utf8_sequence(const Byte* at, const Byte* end) {
     return 4;
 }
 
-enum class Nul { quarantine, escape };
+// `json` is for JSON that PostgreSQL never sees: NUL is the escape that JSON has for it.
+enum class Nul { quarantine, escape, json };
 
 // U+2400, the sign that stands for NUL and, doubled up, for itself.
 constexpr Byte nul_sign[3] = {0xE2, 0x90, 0x80};
@@ -57,6 +58,11 @@ inline int kept_sequence(const Byte* at, const Byte* end, const Escape& escape) 
 inline const Byte* write_escaped(Buffer& out, const Byte* at, const Byte* end, Escape& escape) {
     if (escape.nul == Nul::quarantine) return nullptr;
     const bool is_nul = *at == 0;
+    if (escape.nul == Nul::json) {
+        if (!is_nul) return nullptr;
+        out.append("\\u0000");
+        return at + 1;
+    }
     if (!is_nul && (end - at < 3 || !is_nul_sign(at))) return nullptr;
     escape.escaped = true;
     out.append(nul_sign, sizeof nul_sign);
