@@ -6,12 +6,15 @@ Promises  What is returned accounts for every document; nothing is printed.
 """
 
 from landbridge.bridge.checkup import doctor
+from landbridge.bridge.cutover import check_quiet, plan_cutover
 from landbridge.bridge.quarantine import list_quarantine, retry_quarantine, show_quarantine
 from landbridge.bridge.syncing import plan_sync, sync
 
 __all__ = [
+    "check_quiet",
     "doctor",
     "list_quarantine",
+    "plan_cutover",
     "plan_sync",
     "retry_quarantine",
     "show_quarantine",

@@ -19,6 +19,7 @@ import click
 
 from landbridge import __version__
 from landbridge.cli.command import Group
+from landbridge.cli.cutover import cutover
 from landbridge.cli.demo import demo
 from landbridge.cli.doctor import doctor
 from landbridge.cli.quarantine import quarantine
@@ -44,7 +45,7 @@ def commands() -> None:
     """
 
 
-for command in (demo, sync, doctor, quarantine):
+for command in (demo, sync, cutover, doctor, quarantine):
     commands.add_command(command)
 
 

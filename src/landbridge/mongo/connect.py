@@ -55,6 +55,7 @@ AUTHENTICATION_FAILED = 18
 NAMESPACE_NOT_FOUND = 26
 SNAPSHOT_TOO_OLD = 239
 ATLAS_ERROR = 8000  # Atlas' own front door; a wrong password is nearly all it is used for
+REFUSALS = frozenset({UNAUTHORIZED, ATLAS_ERROR})  # this user may not
 # The server, the cursor or the plan went away: the same read may work in a moment.
 LOST_CODES = frozenset(
     {6, 7, 43, 89, 91, 134, 175, 189, 237, 262, 317, 9001, 10058, 10107}

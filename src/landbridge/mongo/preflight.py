@@ -24,7 +24,7 @@ from landbridge.model.replication import KeyIndex
 from landbridge.model.settings import Method
 from landbridge.model.stream import Collection
 from landbridge.mongo.catalog import with_sizes
-from landbridge.mongo.connect import ATLAS_ERROR, RAW, UNAUTHORIZED, Connection
+from landbridge.mongo.connect import RAW, REFUSALS, Connection
 from landbridge.mongo.indexes import key_indexes
 from landbridge.mongo.source import CollectionSource
 
@@ -33,7 +33,6 @@ SMALL_BYTES_MAX = 64 << 20  # a database below it has no collection whose size c
 FIRST_DOCUMENT_MS_MAX = 1_000  # a view may take long to its first document
 
 NO_CHANGE_STREAMS = frozenset({40573, 73})  # a standalone; a database of the server's own
-REFUSALS = frozenset({UNAUTHORIZED, ATLAS_ERROR})
 LOG = "oplog.rs"
 PROBED = "landbridge"
 

@@ -8,7 +8,8 @@ Promises  A stream's history row commits with its rows.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Any
 
 import psycopg
@@ -191,3 +192,36 @@ def record_columns(
 
 def _finite(extremes: dict[str, float | int]) -> dict[str, float | int]:
     return {str(kind): value for kind, value in extremes.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class PastLoad:
+    """The last load of a whole collection by one command."""
+
+    collection: str
+    command: str
+    seconds: float
+    read: int
+    quarantined: int
+    finished_at: datetime
+    run: str
+    run_seconds: float | None  # of all collections of its run, which go side by side
+
+
+def last_loads(connection: Connection, database: str, target_schema: str) -> list[PastLoad]:
+    """Return the last whole load of each collection into that schema, by each command."""
+    rows = connection.execute(
+        """
+        SELECT DISTINCT ON (s.id, r.command) s.collection, r.command, x.seconds, x.read,
+               x.quarantined, x.finished_at, r.id::text,
+               extract(epoch FROM r.finished_at - r.started_at)::float8
+        FROM landbridge.run_stream x
+        JOIN landbridge.stream s ON s.id = x.stream_id
+        JOIN landbridge.run r ON r.id = x.run_id
+        WHERE s.database = %s AND s.target_schema = %s AND x.error IS NULL
+          AND x.seconds IS NOT NULL AND x.method IN ('full', 'import')
+        ORDER BY s.id, r.command, x.finished_at DESC
+        """,
+        (database, target_schema),
+    )
+    return [PastLoad(*row) for row in rows]

@@ -1,0 +1,11 @@
+"""The evening of a cutover: its plan, its checks, the cutover itself, and the day after.
+
+For       `landbridge cutover plan | check | go | watch`, and notebooks.
+Touches   Both ends, through their rooms; the commands that the user names; a folder for its log.
+Promises  What was frozen is unfrozen, whatever happens in between.
+"""
+
+from landbridge.bridge.cutover.plan import plan_cutover
+from landbridge.bridge.cutover.quiet import check_quiet
+
+__all__ = ["check_quiet", "plan_cutover"]

@@ -1,0 +1,285 @@
+"""The plan of a cutover as Markdown: a page that a team prints, corrects and signs.
+
+For       `landbridge cutover plan`.
+Touches   Nothing.
+Promises  Every command can be copied as it stands, but for passwords, which are not shown. Times
+          are those that were measured; what was not is named with the command that does.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from landbridge import __version__
+from landbridge.cli.text import duration, printable, size
+from landbridge.model.cutover import CutoverPlan, Measured
+
+COLLECTIONS_NAMED_MAX = 12
+UNKNOWN = "not measured"
+DRY_RUN_AT, REHEARSAL_AT, FREEZE_AT = "T-48h", "T-24h", "T-1h"
+
+
+@dataclass(frozen=True, slots=True)
+class Flags:
+    """What the user wrote, for the commands of the plan to repeat."""
+
+    source: str  # with a space before, or empty
+    target: str
+    schema: str | None
+    mapping: str | None
+    select: tuple[str, ...]
+    exclude: tuple[str, ...]
+    quiet_seconds: float
+
+    @property
+    def selection(self) -> str:
+        """The flags that pick collections."""
+        text = f" --collections {shlex.quote(','.join(self.select))}" if self.select else ""
+        return text + "".join(f" --exclude {shlex.quote(one)}" for one in self.exclude)
+
+    @property
+    def shape(self) -> str:
+        """The flags that say what the tables are."""
+        text = f" --schema {shlex.quote(self.schema)}" if self.schema else ""
+        return text + (f" --mapping {shlex.quote(self.mapping)}" if self.mapping else "")
+
+    @property
+    def ends(self) -> str:
+        """Both ends."""
+        return self.source + self.target
+
+
+def markdown(plan: CutoverPlan, flags: Flags) -> str:
+    """Return the whole page."""
+    parts = [
+        _heading(plan),
+        _what_moves(plan, flags),
+        _checks(plan),
+        _criteria(flags),
+        _timeline(plan, flags),
+        _rollback(plan, flags),
+    ]
+    if plan.can_follow and not plan.mapped:
+        parts.append(_warm(plan, flags))
+    return "\n".join(part.strip() + "\n" for part in parts).rstrip()
+
+
+def command_of(work: str, flags: Flags) -> str:
+    """Return the command that does one kind of work, and measures it."""
+    commands = {
+        "sync": f"landbridge sync{flags.ends}{flags.shape}{flags.selection}",
+        "export": f"landbridge export{flags.source}{flags.selection}",
+        "import": f"landbridge import --input output/TIMESTAMP{flags.target}{flags.shape}"
+        f"{flags.selection}",
+        "verify": f"landbridge verify{flags.ends}{flags.shape}{flags.selection} --mode full",
+    }
+    return commands[work]
+
+
+def _heading(plan: CutoverPlan) -> str:
+    length = plan.window_seconds
+    window = UNKNOWN if length is None else f"about {duration(length)}"
+    return f"""\
+# Cutover of {_cell(plan.database)} to PostgreSQL
+
+Made at {plan.at[:16].replace("T", " ")} UTC by landbridge {__version__}. From
+`{plan.source}` ({plan.role}) to `{plan.target}`, schema `{plan.schema}`.
+
+The window, from the freeze to the verdict: **{window}**{_pauses(plan)}.
+"""
+
+
+def _pauses(plan: CutoverPlan) -> str:
+    return ", without the pause that proves that nobody writes" if plan.window_seconds else ""
+
+
+def _what_moves(plan: CutoverPlan, flags: Flags) -> str:
+    heads = ["collection", "documents", "size", *plan.works, "set aside"]
+    rows = []
+    for part in plan.parts:
+        aside = [one.quarantined for work, one in part.measured.items() if work != "verify"]
+        rows.append(
+            [
+                _cell(part.collection),
+                "unknown" if part.documents is None else f"{part.documents:,}",
+                "unknown" if part.bytes is None else size(part.bytes),
+                *(_time(part.measured.get(work)) for work in plan.works),
+                f"{max(aside):,}" if aside else "",
+            ]
+        )
+    documents = sum(part.documents or 0 for part in plan.parts)
+    length = size(sum(part.bytes or 0 for part in plan.parts))
+    each = [plan.seconds_of(work) for work in plan.works]
+    whole = ["" if one is None else duration(one) for one in each]
+    rows.append(["**all**", f"{documents:,}", length, *whole, ""])
+    text = f"## What moves\n\n{_table(heads, rows)}\n"
+    lines = [
+        f"- {work}: `{command_of(work, flags)}`"
+        for work, seconds in zip(plan.works, each, strict=True)
+        if seconds is None
+    ]
+    if lines:
+        text += "\nNot measured yet for all collections; this does it:\n\n"
+        text += "\n".join(lines) + "\n"
+    measured = [one.at for part in plan.parts for one in part.measured.values()]
+    if measured:
+        text += f"\nTimes are of runs between {_day(min(measured))} and {_day(max(measured))} UTC."
+        text += " Collections go side by side, so that all take less than their sum.\n"
+    return text
+
+
+def _checks(plan: CutoverPlan) -> str:
+    text = "## What stands in the way\n\n"
+    if not plan.findings:
+        return text + "Nothing that `landbridge doctor` warns of.\n"
+    rows = [[one.severity, one.where, one.message, one.fix] for one in plan.findings]
+    return text + _table(
+        ["", "where", "what", "what mends it"], [list(map(_cell, r)) for r in rows]
+    )
+
+
+def _criteria(flags: Flags) -> str:
+    return f"""
+## Go or no-go
+
+It is a GO when all of these hold, and a NO-GO when one does not:
+
+- [ ] nobody has written to the source for {duration(flags.quiet_seconds)} after the freeze
+- [ ] every collection was loaded without an error
+- [ ] no more documents were set aside than the team has agreed to (`--quarantine-max`)
+- [ ] `verify --mode full` finds no missing, extra or different document
+- [ ] nobody has written to the source until the verdict
+"""
+
+
+def _timeline(plan: CutoverPlan, flags: Flags) -> str:
+    return "## Timeline\n\n" + "\n".join(_moments(plan, flags))
+
+
+def _moments(plan: CutoverPlan, flags: Flags) -> Iterator[str]:
+    yield _moment(
+        DRY_RUN_AT,
+        "announce the window; dry run against staging",
+        ["landbridge doctor" + flags.ends, *(command_of(work, flags) for work in plan.works)],
+        "Keep the reports (`--json`), correct what they show, and make this plan again.",
+    )
+    yield _moment(
+        REHEARSAL_AT,
+        "the whole evening once, against staging; sign off",
+        [_go(flags)],
+        "The application of staging is frozen and unfrozen by the same two commands.",
+    )
+    yield _moment(
+        FREEZE_AT,
+        "freeze content and scripts",
+        [f"landbridge cutover check{flags.source}{flags.selection}"],
+        "Says who still writes. Users go on until T.",
+    )
+    yield _moment("T", "cut over", [_go(flags)], _steps(plan, flags))
+    yield _moment(
+        _verdict_at(plan),
+        "the verdict",
+        [],
+        "`--on-unfreeze` finds it in `LANDBRIDGE_VERDICT`. `GO`: it points the application at "
+        "PostgreSQL, then lets writes in. `NO-GO`: it lets writes in, to MongoDB as before.",
+    )
+    yield _moment(
+        "to T+24h",
+        "watch latency, errors and database metrics",
+        [f"landbridge cutover watch{flags.ends}{flags.shape}{flags.selection} --for 24h"],
+        "Compares while nothing but landbridge writes to these tables; says who still writes to "
+        "MongoDB.",
+    )
+    yield _moment(
+        "T+24h",
+        "archive the folder of the evening (`cutover/`): log, reports, archive",
+        [],
+        "",
+    )
+
+
+def _go(flags: Flags) -> str:
+    return (
+        f"landbridge cutover go{flags.ends}{flags.shape}{flags.selection}"
+        f" --quiet-for {flags.quiet_seconds:g}s"
+        " --on-freeze './writes-off.sh' --on-unfreeze './writes-on.sh'"
+    )
+
+
+def _steps(plan: CutoverPlan, flags: Flags) -> str:
+    lines = ["Freezes writes, then:", ""]
+    lines.append(f"- quiet: {duration(flags.quiet_seconds)} without a write")
+    for work in plan.works:
+        seconds = plan.seconds_of(work)
+        took = UNKNOWN if seconds is None else f"{duration(seconds)} when last measured"
+        lines.append(f"- {work}: {took}")
+    return "\n".join(lines)
+
+
+def _verdict_at(plan: CutoverPlan) -> str:
+    seconds = plan.window_seconds
+    return "T+?" if seconds is None else f"T+{duration(seconds)}"
+
+
+def _rollback(plan: CutoverPlan, flags: Flags) -> str:
+    undo = ""
+    if plan.mapped:
+        undo = f"""
+- An import can be taken back within 30 days; rows that the application has changed since are
+  refused and listed. The run's id is in the report:
+
+  ```sh
+  landbridge import --undo RUN{flags.target}
+  ```
+"""
+    return f"""
+## Rollback
+
+- MongoDB is only read by all of this. To go back, point the application at MongoDB again; its
+  configuration stays until T+24h.
+- What PostgreSQL holds after a NO-GO stays, to find out why: `cutover/` has the differences.
+{undo}- After the cause is mended, run `landbridge cutover go` again: it writes only what differs.
+"""
+
+
+def _warm(plan: CutoverPlan, flags: Flags) -> str:
+    now = "They are kept up already." if plan.follows else "They are not yet kept up."
+    return f"""
+## A window of seconds
+
+The source is a replica set, so that the tables can be kept up by its log until the freeze. {now}
+Start days before, and leave it running:
+
+```sh
+landbridge sync{flags.ends}{flags.shape}{flags.selection} --method log --follow
+```
+
+`cutover go` then waits for the last changes instead of loading all, and compares.
+"""
+
+
+def _moment(when: str, what: str, commands: list[str], more: str) -> str:
+    text = f"### {when}: {what}\n\n"
+    if commands:
+        text += "```sh\n" + "\n".join(commands) + "\n```\n\n"
+    return text + (f"{more}\n" if more else "")
+
+
+def _table(heads: list[str], rows: list[list[str]]) -> str:
+    lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads)]
+    return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows)]) + "\n"
+
+
+def _cell(text: str) -> str:
+    """Return foreign text so that it stays within its cell."""
+    return printable(text).replace("|", "\\|").replace("\n", " ")
+
+
+def _time(measured: Measured | None) -> str:
+    return "" if measured is None else duration(measured.seconds)
+
+
+def _day(at: str) -> str:
+    return at[:16].replace("T", " ")
