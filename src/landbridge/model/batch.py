@@ -49,6 +49,7 @@ class Problem(StrEnum):
 
 
 GROWABLE = frozenset({Problem.UNKNOWN, Problem.RANGE, Problem.LONG_ID, Problem.WIDE_ROW})
+UNWRITABLE = frozenset({Problem.RESERVED_KEY})  # keeps a document out of an archive, not a table
 
 
 @dataclass(frozen=True, slots=True)
