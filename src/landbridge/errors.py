@@ -9,6 +9,9 @@ Promises  `code` is stable and is what `--json` shows; no error text ever holds 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+
+PROBLEMS_SHOWN_MAX = 20  # of a mapping, in one error
 
 _CREDENTIALS = re.compile(
     r"(?P<scheme>[a-z][a-z0-9+.-]*://)(?P<user>[^:/@\s]*):(?P<secret>[^\s]*)@"
@@ -135,6 +138,31 @@ class ContractError(StopError):
     """A document does not fit the frozen shape of its table."""
 
     code = "contract_broken"
+
+
+class MappingError(StopError):
+    """A mapping file can't be read, or its tables are not as it says; nothing was written."""
+
+    code = "mapping_invalid"
+
+    def __init__(self, what: str, problems: Sequence[str], *, fix: str) -> None:
+        self.problems = tuple(problems)
+        shown = list(problems[:PROBLEMS_SHOWN_MAX])
+        if len(problems) > PROBLEMS_SHOWN_MAX:
+            shown.append(f"and {len(problems) - PROBLEMS_SHOWN_MAX} more")
+        super().__init__(what, why="\n    ".join(shown), fix=fix)
+
+
+class ViolationError(StopError):
+    """A document does not fit its tables, and the import was to stop at the first."""
+
+    code = "violation"
+
+
+class RefusedError(StopError):
+    """Some rows of an import could not be taken back: they were changed, or are referred to."""
+
+    code = "undo_refused"
 
 
 class CodecError(StopError):

@@ -20,8 +20,10 @@ from landbridge.codec.ids import extended_json, id_document, id_of, id_text
 from landbridge.codec.key import canonical_key
 from landbridge.codec.lines import LineWriter, PureLineWriter, unwritable
 from landbridge.codec.picking import Pick
+from landbridge.codec.single import extended_value, members, plain_json
 from landbridge.codec.twin import Twin
 from landbridge.codec.unkey import id_of_key
+from landbridge.codec.walk import Refused
 from landbridge.model.batch import Encoder, Misfit
 from landbridge.model.plan import Plan
 
@@ -45,18 +47,22 @@ COMPILED = _fast is not None
 
 __all__ = [
     "COMPILED",
+    "Refused",
     "batch_of",
     "canonical_key",
     "documents_in",
     "encoder_for",
     "explain",
     "extended_json",
+    "extended_value",
     "id_document",
     "id_of",
     "id_of_key",
     "id_text",
     "line_writer",
+    "members",
     "pick",
+    "plain_json",
     "slow_encoder",
     "unwritable",
 ]
