@@ -25,7 +25,8 @@ SAFE = re.compile(r"[A-Za-z0-9_%-][A-Za-z0-9_.%-]*")
         ("100%", "100%25.jsonl"),
         ('"; drop table x; --', "%22%3B%20drop%20table%20x%3B%20--.jsonl"),
         ("käufer", "k%C3%A4ufer.jsonl"),
-        ("rejected", "%72ejected.jsonl"),
+        ("rejected", "rejected.jsonl"),
+        ("a.rejected", "a%2Erejected.jsonl"),
         ("orders.2024", "orders.2024.jsonl"),
     ],
 )
@@ -64,4 +65,6 @@ def test_long_names_are_cut_and_stay_apart() -> None:
 def test_files_of_other_tools_have_a_collection_too() -> None:
     assert collection_of("users.json") == "users"
     assert collection_of("users.json.gz") == "users"
-    assert [collection_of(name) for name in ("manifest", "notes.txt", ".jsonl")] == [None] * 3
+    assert [collection_of(name) for name in ("notes.txt", ".jsonl", "a.rejected.jsonl")] == [
+        None
+    ] * 3

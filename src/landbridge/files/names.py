@@ -16,13 +16,13 @@ from collections.abc import Iterable
 from urllib.parse import unquote
 
 from landbridge.files.compression import EXTENSIONS
-from landbridge.model.archive import LINES_EXTENSION, REJECTED_NAME, Compression
+from landbridge.model.archive import LINES_EXTENSION, REJECTED_EXTENSION, Compression
 
 STEM_BYTES_MAX = 200  # disks end at 255; the extension and `.part` come after it
 
 _UNSAFE = re.compile(rb"[^A-Za-z0-9_.-]")
 _OTHERS_EXTENSION = ".json"  # mongoexport's habit
-_OWN = {REJECTED_NAME.removesuffix(LINES_EXTENSION)}
+_REJECTED = REJECTED_EXTENSION.removesuffix(LINES_EXTENSION)
 
 
 def archive_names(collections: Iterable[str], compression: Compression) -> dict[str, str]:
@@ -37,6 +37,8 @@ def collection_of(name: str) -> str | None:
     """Return the collection that a file of that name holds; None where it is no such file."""
     for extension in EXTENSIONS.values():
         name = name.removesuffix(extension) if extension else name
+    if name.endswith(REJECTED_EXTENSION):
+        return None
     for extension in (LINES_EXTENSION, _OTHERS_EXTENSION):
         if name.endswith(extension) and name != extension:
             return unquote(name.removesuffix(extension))
@@ -50,8 +52,8 @@ def _stem(collection: str, meets_another: bool) -> str:
         stem = "%2E" + stem[1:]
     if meets_another:
         stem = re.sub(r"%[0-9A-F]{2}|[A-Z]", _without_capitals, stem)
-    if stem.lower() in _OWN:
-        stem = f"%{ord(stem[0]):02X}{stem[1:]}"
+    if stem.lower().endswith(_REJECTED):
+        stem = f"{stem[: -len(_REJECTED)]}%2E{stem[1 - len(_REJECTED) :]}"
     if len(stem) > STEM_BYTES_MAX:
         digest = hashlib.sha256(raw).hexdigest()[:16]
         stem = re.sub(r"%.?$", "", stem[: STEM_BYTES_MAX - 17]) + "-" + digest

@@ -7,13 +7,15 @@ Promises  An archive with a manifest is whole: it is written when everything els
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
 
 MANIFEST_NAME = "manifest.json"
 MANIFEST_FORMAT = 1
 LINES_EXTENSION = ".jsonl"
-REJECTED_NAME = "rejected.jsonl"  # documents that extended JSON can't hold, their BSON in base64
+REJECTED_EXTENSION = ".rejected.jsonl"  # documents that JSON can't hold, their BSON in base64
+LOG_NAME = "export.log"
 
 Compression = Literal["none", "zstd", "gzip"]
 
@@ -30,6 +32,14 @@ class ArchiveFile:
     sha256: str  # of the file as it lies there, hex
     seconds: float = 0.0
     consistent_at: str | None = None  # cluster time `seconds:increment` of a read at one moment
+    rejected: int = 0  # documents that are not in the file but beside it, whole
+    notes: tuple[str, ...] = ()
+
+    @property
+    def rejected_name(self) -> str:
+        """The file beside it with the documents that JSON can't hold."""
+        stem, _, _ = self.name.rpartition(LINES_EXTENSION)
+        return stem + REJECTED_EXTENSION
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,3 +60,92 @@ class Manifest:
     def to_json(self) -> dict[str, Any]:
         """Return the object that stands in `manifest.json`."""
         return asdict(self)
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> Manifest:
+        """Return what `to_json` described.
+
+        Raises:
+            ValueError: it is no manifest, or one of a format that this version doesn't know.
+
+        """
+        if stored.get("format") != MANIFEST_FORMAT:
+            raise ValueError(f"its format is {stored.get('format')!r}, not {MANIFEST_FORMAT}")
+        known = {one.name for one in fields(cls)}
+        of_file = {one.name for one in fields(ArchiveFile)}
+        try:
+            files = tuple(
+                ArchiveFile(**{name: value for name, value in file.items() if name in of_file})
+                for file in stored["files"]
+            )
+            chosen = {name: value for name, value in stored.items() if name in known}
+            return cls(**chosen | {"files": files})
+        except (AttributeError, KeyError, TypeError) as error:
+            raise ValueError("it lacks what a manifest holds") from error
+
+
+@dataclass(frozen=True, slots=True)
+class ExportedFile:
+    """What an export did, or would do, with one collection."""
+
+    database: str
+    file: ArchiveFile
+    kept: bool = False  # an earlier run had finished it
+    rejected: tuple[Rejection, ...] = ()  # the first of them
+    error: dict[str, str] | None = None
+
+    @property
+    def stream(self) -> str:
+        """`database.collection`."""
+        return f"{self.database}.{self.file.collection}"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the file's object of the JSON report."""
+        report = asdict(self.file)
+        report |= {
+            "seconds": round(self.file.seconds, 3),
+            "kept": self.kept,
+            "rejections": [asdict(one) for one in self.rejected],
+            "error": self.error,
+        }
+        return report
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A document that has no line."""
+
+    document_id: str  # canonical extended JSON
+    path: str  # dotted; empty where it is the document itself
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ExportSummary:
+    """What a whole export did, or would do."""
+
+    out: str
+    files: tuple[ExportedFile, ...] = ()
+    seconds: float = 0.0
+    cluster_time: str | None = None
+    notes: tuple[str, ...] = ()
+    error: dict[str, str] | None = None
+    dry_run: bool = False
+
+    @property
+    def status(self) -> Literal["ok", "failed"]:
+        """`ok` when every document is in the archive."""
+        return "failed" if self.error else "ok"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the JSON report of `export`."""
+        return {
+            "status": self.status,
+            "out": self.out,
+            "dry_run": self.dry_run,
+            "files": [file.to_json() for file in self.files],
+            "cluster_time": self.cluster_time,
+            "seconds": round(self.seconds, 3),
+            "notes": list(self.notes),
+            "error": self.error,
+        }
