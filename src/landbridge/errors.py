@@ -237,6 +237,12 @@ class TargetMissingError(StopError):
     code = "target_missing"
 
 
+class MatchlessError(StopError):
+    """No collection has a table to go to."""
+
+    code = "nothing_matches"
+
+
 class InterruptedRunError(LandbridgeError):
     """A person or a supervisor asked the run to stop; what was committed stays."""
 

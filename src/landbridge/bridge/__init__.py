@@ -7,6 +7,7 @@ Promises  What is returned accounts for every document; nothing is printed.
 
 from landbridge.bridge.checkup import doctor
 from landbridge.bridge.cutover import check_quiet, plan_cutover
+from landbridge.bridge.proposing import propose_mapping
 from landbridge.bridge.quarantine import list_quarantine, retry_quarantine, show_quarantine
 from landbridge.bridge.syncing import plan_sync, sync
 
@@ -16,6 +17,7 @@ __all__ = [
     "list_quarantine",
     "plan_cutover",
     "plan_sync",
+    "propose_mapping",
     "retry_quarantine",
     "show_quarantine",
     "sync",

@@ -22,6 +22,7 @@ from landbridge.cli.command import Group
 from landbridge.cli.cutover import cutover
 from landbridge.cli.demo import demo
 from landbridge.cli.doctor import doctor
+from landbridge.cli.mapping import mapping
 from landbridge.cli.quarantine import quarantine
 from landbridge.cli.sync import sync
 
@@ -45,7 +46,7 @@ def commands() -> None:
     """
 
 
-for command in (demo, sync, cutover, doctor, quarantine):
+for command in (demo, sync, mapping, cutover, doctor, quarantine):
     commands.add_command(command)
 
 
