@@ -13,12 +13,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from typing import NamedTuple
 
-from landbridge.codec import picking
+from landbridge.codec import parsing, picking
 from landbridge.codec.batches import batch_of, documents_in
 from landbridge.codec.ids import extended_json, id_document, id_of, id_text
 from landbridge.codec.key import canonical_key
 from landbridge.codec.lines import LineWriter, PureLineWriter, unwritable
+from landbridge.codec.parsing import BrokenLine, Parsed
 from landbridge.codec.picking import Pick
 from landbridge.codec.single import extended_value, members, plain_json
 from landbridge.codec.twin import Twin
@@ -28,25 +30,36 @@ from landbridge.model.batch import Encoder, Misfit
 from landbridge.model.plan import Plan
 
 
-def _chosen() -> tuple[Callable[[Plan], Encoder] | None, Pick, Callable[[], LineWriter]]:
-    """Return the compiled encoder, if there is one to use; how to pick values and write lines."""
+class _Ways(NamedTuple):
+    """How to do the hot work: compiled, or by the twins."""
+
+    encoder: Callable[[Plan], Encoder] | None
+    pick: Pick
+    line_writer: Callable[[], LineWriter]
+    parse_lines: Callable[[bytes, int, int, bool], Parsed]
+
+
+def _chosen() -> _Ways:
     if os.environ.get("LANDBRIDGE_PURE") != "1":
         try:
             from landbridge.codec._kernel import Kernel
             from landbridge.codec._kernel import LineWriter as CompiledLineWriter
+            from landbridge.codec._kernel import parse_lines as compiled_parse_lines
             from landbridge.codec._kernel import pick as compiled_pick
         except ImportError:  # no compiler where landbridge was installed
             pass
         else:
-            return Kernel, compiled_pick, CompiledLineWriter
-    return None, picking.pick, PureLineWriter
+            return _Ways(Kernel, compiled_pick, CompiledLineWriter, compiled_parse_lines)
+    return _Ways(None, picking.pick, PureLineWriter, parsing.parse_lines)
 
 
-_fast, pick, line_writer = _chosen()
+_fast, pick, line_writer, parse_lines = _chosen()
 COMPILED = _fast is not None
 
 __all__ = [
     "COMPILED",
+    "BrokenLine",
+    "Parsed",
     "Refused",
     "batch_of",
     "canonical_key",
@@ -61,6 +74,7 @@ __all__ = [
     "id_text",
     "line_writer",
     "members",
+    "parse_lines",
     "pick",
     "plain_json",
     "slow_encoder",

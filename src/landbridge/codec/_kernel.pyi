@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from landbridge.codec.lines import Lines
+from landbridge.codec.parsing import Parsed
 from landbridge.model.batch import Encoded, Profile
 from landbridge.model.plan import Plan
 
@@ -16,6 +17,9 @@ class LineWriter:
 
     def write(self, data: bytes, offset: int) -> Lines:
         """Write the BSON array at `data[offset:]`; documents without a line are told."""
+
+def parse_lines(data: bytes, start: int, end: int, foreign: bool) -> Parsed:
+    """Read the lines `data[start:end]`, each a document in extended JSON, without the GIL."""
 
 class Kernel:
     """The compiled `model.batch.Encoder`; one instance a thread."""

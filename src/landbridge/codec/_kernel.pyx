@@ -20,6 +20,8 @@ from libcpp.vector cimport vector
 
 from landbridge.codec.key import canonical_key
 from landbridge.codec.lines import Lines
+from landbridge.codec.line_faults import FAULTS
+from landbridge.codec.parsing import BrokenLine, Parsed
 from landbridge.codec.picking import unreadable
 from landbridge.codec.walk import Refused, documents
 from landbridge.model.batch import Encoded, PathProfile
@@ -156,6 +158,23 @@ cdef extern from "native/pick.hpp" namespace "landbridge" nogil:
         vector[vector[string]] paths
         vector[Value] found
         boolean look(const uint8_t* document, int64_t size) except +
+
+
+cdef extern from "native/parsing.hpp" namespace "landbridge" nogil:
+    cdef cppclass NativeBrokenLine "landbridge::BrokenLine":
+        size_t line
+        size_t offset
+        size_t length
+        size_t column
+        uint8_t fault
+
+    cdef cppclass LineParser:
+        LineParser(boolean foreign)
+        Buffer out
+        size_t documents
+        size_t lines
+        vector[NativeBrokenLine] broken
+        void parse(const uint8_t* data, const uint8_t* end) except +
 
 
 cdef tuple _KINDS = tuple(Kind)
@@ -454,6 +473,29 @@ def pick(bytes data not None, Py_ssize_t offset, paths):
             values.append(raw)
         picked.append(tuple(values))
     return picked
+
+
+def parse_lines(bytes data not None, Py_ssize_t start, Py_ssize_t end, boolean foreign):
+    """Read the lines `data[start:end]`, each a document in extended JSON, without the GIL."""
+    if not 0 <= start <= end <= PyBytes_GET_SIZE(data):
+        raise ValueError("the lines are not inside the data")
+    cdef const uint8_t* at = <const uint8_t*> PyBytes_AS_STRING(data)
+    cdef LineParser* parser = new LineParser(foreign)
+    try:
+        with nogil:
+            parser.parse(at + start, at + end)
+        array = PyBytes_FromStringAndSize(
+            <const char*> parser.out.data(), <Py_ssize_t> parser.out.size()
+        )
+        broken = tuple([
+            BrokenLine(
+                one.line, start + one.offset, one.length, one.column, FAULTS[<size_t> one.fault]
+            )
+            for one in parser.broken
+        ])
+        return Parsed(array, parser.documents, parser.lines, broken)
+    finally:
+        del parser
 
 
 cdef Given _given(field):
