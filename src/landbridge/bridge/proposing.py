@@ -184,8 +184,11 @@ def _profile(
         if read % TELL_EVERY == 0:
             observer(Progress(collection.stream, "reading", read, expected))
     observer(Progress(collection.stream, "done", read, expected))
+    if total is None and read == documents:
+        return profiler.result(None)  # a view: there may be more
     # An estimate may be off: what was read to its end is whole.
-    return profiler.result(read if read < documents else max(total or 0, read))
+    sampled = total is not None and total > documents
+    return profiler.result(total if sampled else read)
 
 
 def _known(

@@ -32,7 +32,7 @@ def mapping() -> None:
     """Propose how documents become rows of tables that exist already.
 
     \b
-    Example:
+    Examples:
       landbridge mapping propose --from mongodb://localhost/estate --to schema.prisma
     """
 
