@@ -31,7 +31,7 @@ fuzz: bootstrap  ## mutated BSON through the kernel, built with sanitizers
 campaign: bootstrap  ## servers and workers die by the hundred under load: about an hour
 	$(BIN)/python -m tests.campaign --markdown docs/reliability.md
 
-ext: bootstrap  ## compile the kernel again, in place
+ext: bootstrap  ## compile the kernels again, in place
 	$(BIN)/python setup.py --quiet build_ext --inplace
 
 constraints: bootstrap  ## choose the newest versions of everything that is installed
@@ -40,7 +40,7 @@ constraints: bootstrap  ## choose the newest versions of everything that is inst
 
 clean:  ## remove what was built; .venv stays, and is checked at the next command
 	rm -rf build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
-	rm -f .venv/.landbridge-stamp src/landbridge/codec/_kernel*.so src/landbridge/codec/_kernel.cpp
+	rm -f .venv/.landbridge-stamp src/landbridge/*/_kernel*.so src/landbridge/*/_kernel.cpp
 
 bootstrap:
 	@$(PYTHON) scripts/bootstrap

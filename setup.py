@@ -1,4 +1,4 @@
-"""The compiled kernel: built where there is a compiler, done without where there is none.
+"""The compiled kernels: built where there is a compiler, done without where there is none.
 
 Everything else about the package stands in `pyproject.toml`. Two variables change the build:
 `LANDBRIDGE_REQUIRE_EXT=1` makes a failed build fatal, so that a check can't pass on the pure
@@ -14,7 +14,11 @@ from Cython.Build import cythonize
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
-KERNEL = Path("src/landbridge/codec/_kernel.pyx")
+KERNELS = {
+    "landbridge.codec._kernel": Path("src/landbridge/codec/_kernel.pyx"),
+    "landbridge.verify._kernel": Path("src/landbridge/verify/_kernel.pyx"),
+}
+HEADERS = [str(header) for header in Path("src/landbridge").glob("*/native/*.hpp")]
 SANITIZE = os.environ.get("LANDBRIDGE_SANITIZE") == "1"
 REQUIRED = os.environ.get("LANDBRIDGE_REQUIRE_EXT") == "1"
 
@@ -50,20 +54,24 @@ class OptionalBuildExt(build_ext):
 
 
 def extensions() -> list[Extension]:
-    """The kernel, translated to C++; a mistake in its own source is always fatal."""
-    kernel = Extension(
-        "landbridge.codec._kernel",
-        [str(KERNEL)],
-        depends=[str(header) for header in KERNEL.parent.glob("native/*.hpp")],
-        language="c++",
-        extra_compile_args=COMPILE_ARGS,
-        extra_link_args=LINK_ARGS,
-        optional=not REQUIRED,
-    )
-    return list(cythonize([kernel], language_level=3))
+    """The kernels, translated to C++; a mistake in their own source is always fatal."""
+    kernels = [
+        Extension(
+            name,
+            [str(source)],
+            depends=HEADERS,
+            language="c++",
+            extra_compile_args=COMPILE_ARGS,
+            extra_link_args=LINK_ARGS,
+            optional=not REQUIRED,
+        )
+        for name, source in KERNELS.items()
+        if source.exists()
+    ]
+    return list(cythonize(kernels, language_level=3))
 
 
 setup(
-    ext_modules=extensions() if KERNEL.exists() else [],
+    ext_modules=extensions(),
     cmdclass={"build_ext": OptionalBuildExt},
 )

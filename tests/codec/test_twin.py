@@ -18,11 +18,11 @@ from tests.codec.samples import encoded, field_bytes, fields_in, plan_of
 from tests.plans import plan_for
 
 from landbridge.codec import batch_of, canonical_key, documents_in, explain, slow_encoder
-from landbridge.codec.hashing import murmur3_128
 from landbridge.codec.tuples import ROW_BYTES_MAX, room
 from landbridge.codec.twin import Twin
 from landbridge.errors import CodecError
 from landbridge.model.batch import Batch, Misfit, PathProfile, Problem
+from landbridge.model.hashing import murmur3_128
 from landbridge.model.kinds import Kind
 from landbridge.model.plan import Column, Field, Op, Plan, Role, Slot, TablePlan
 from landbridge.model.settings import Settings

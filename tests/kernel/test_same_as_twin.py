@@ -16,9 +16,9 @@ from tests.plans import plan_for
 
 from landbridge.codec._kernel import Kernel
 from landbridge.codec.batches import batch_of
-from landbridge.codec.hashing import murmur3_128
 from landbridge.codec.twin import Twin
 from landbridge.model.batch import Encoded, Problem
+from landbridge.model.hashing import murmur3_128
 from landbridge.model.kinds import Kind
 from landbridge.model.plan import Column, Field, Op, Plan, Role, Slot, TablePlan
 from landbridge.model.settings import Settings

@@ -14,7 +14,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from landbridge.codec.convert import Convert, converters, int8_field
-from landbridge.codec.hashing import murmur3_128
 from landbridge.codec.ids import ID_KEY
 from landbridge.codec.json import JsonWriter, jsonb
 from landbridge.codec.key import canonical_key
@@ -26,6 +25,7 @@ from landbridge.codec.times import milliseconds
 from landbridge.codec.tuples import ROW_BYTES_MAX, copy_tuple, room
 from landbridge.codec.walk import DOCUMENT_BYTES_MIN, Element, Refused, documents, elements
 from landbridge.model.batch import Encoded, Misfit, PathProfile, Problem, Profile
+from landbridge.model.hashing import murmur3_128
 from landbridge.model.kinds import Kind
 from landbridge.model.plan import Op, Path, Plan, Role, Slot
 

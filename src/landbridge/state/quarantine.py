@@ -195,6 +195,17 @@ def documents_of(
     return [(entry, bytes(document)) for entry, document in rows]
 
 
+def set_aside(connection: Connection, stream_id: int, document_ids: Sequence[str]) -> set[str]:
+    """Return those of some documents, named by canonical extended JSON, that are in quarantine."""
+    rows = connection.execute(
+        "SELECT DISTINCT document_id FROM landbridge.quarantine"
+        " WHERE stream_id = %s AND document_id = ANY(%s)",
+        (stream_id, [storable(one) for one in document_ids]),
+    )
+    found = {text for (text,) in rows}
+    return {one for one in document_ids if storable(one) in found}
+
+
 def others_of(
     connection: Connection, stream_id: int, generation: int, chunk: int | None = None
 ) -> list[tuple[int, bytes]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from landbridge.codec.hashing import murmur3_128
+from landbridge.model.hashing import murmur3_128
 
 
 @pytest.mark.parametrize(

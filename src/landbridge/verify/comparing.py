@@ -1,0 +1,331 @@
+"""Comparing: every document of a collection against every row of its table.
+
+For       The modes `full` and `hash`, which differ in what they look at, not in how.
+Touches   Both ends, reading only; the folder of an unfinished verification.
+Promises  Each document and each row is looked at, by ranges of ids in parallel where the key
+          sorts as MongoDB sorts, else by parts of a hash. What differs is looked at again.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import IO, Any
+
+import psycopg
+
+from landbridge.errors import InterruptedRunError, StopError
+from landbridge.model.plan import Plan
+from landbridge.model.stream import Collection
+from landbridge.model.tables import TableName
+from landbridge.model.verification import Checked, Mode, StreamVerdict, VerifyObserver
+from landbridge.mongo import catalog as source_catalog
+from landbridge.mongo.connect import Connection
+from landbridge.postgres import catalog, faults
+from landbridge.postgres.connect import Target
+from landbridge.state import quarantine
+from landbridge.verify import identity, kernel, ranges, reading
+from landbridge.verify.pairs import Pair
+from landbridge.verify.progress import Compared, Progress
+from landbridge.verify.reading import WHOLE, Range
+from landbridge.verify.records import MASK, Joined
+from landbridge.verify.second_look import Looker, named
+from landbridge.verify.shape import Shape
+
+WORKERS = 3  # ranges at once: two cores are busy while one range waits for a server
+PART_BYTES = 32_000_000  # of records that are joined in memory
+RECORD_BYTES = 60  # about
+
+ShapeOf = Callable[[Plan, Sequence[TableName], Sequence[dict[str, str]]], Shape]
+
+
+@dataclass(slots=True)
+class Comparison:
+    """One stream under comparison."""
+
+    mongo: Connection
+    target: Target
+    pair: Pair
+    collection: Collection
+    shape: Shape
+    observer: VerifyObserver | None
+    stopping: Callable[[], bool]
+    documents: int = 0
+    suspected: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def check_stopping(self) -> None:
+        """Raise where somebody wants the verification to end."""
+        if self.stopping():
+            raise InterruptedRunError(
+                f"the verification of {self.collection.stream} was ended",
+                why="it was asked to stop",
+                fix="start the same command again: it goes on where it was",
+            )
+
+    def seen(self, documents: int, suspected: int = 0) -> None:
+        """Count, and tell the observer."""
+        with self.lock:
+            self.documents += documents
+            self.suspected += suspected
+            if self.observer is not None:
+                self.observer(
+                    Checked(
+                        self.collection.stream,
+                        self.documents,
+                        self.collection.documents,
+                        self.suspected,
+                    )
+                )
+
+
+def compare(
+    mongo: Connection,
+    target: Target,
+    pair: Pair,
+    shape_of: ShapeOf,
+    mode: Mode,
+    *,
+    observer: VerifyObserver | None = None,
+    stopping: Callable[[], bool] = lambda: False,
+    resume: Path | None = None,
+) -> StreamVerdict:
+    """Compare a collection with its table.
+
+    Raises:
+        StopError: there is no table.
+        TableChangedError, UnsupportedError: of `shape_of`.
+        InterruptedRunError: `stopping` said so.
+
+    """
+    began = time.monotonic()
+    with faults.translated(f"cannot compare {pair.table}"):
+        with target.session() as session:
+            shape = _shape(session.connection, pair, shape_of)
+        collection = source_catalog.with_sizes(mongo, pair.collection)
+        comparison = Comparison(mongo, target, pair, collection, shape, observer, stopping)
+        progress = Progress(resume, collection.stream, _identity(comparison, mode))
+        taken_up = bool(progress.done)
+        if collection.rangeable and identity.ordered(shape):
+            done = _by_ranges(comparison, progress)
+        else:
+            done = [_by_parts(comparison)]
+        verdict = _judge(comparison, done, mode)
+        progress.end()
+    notes = verdict.notes
+    if taken_up:
+        notes = (*notes, f"taken up where it was ended; begun at {progress.since}")
+    seconds = time.monotonic() - began
+    if observer is not None:
+        observer(Checked(collection.stream, comparison.documents, collection.documents, done=True))
+    return replace(verdict, notes=notes, seconds=seconds)
+
+
+def _shape(connection: psycopg.Connection[Any], pair: Pair, shape_of: ShapeOf) -> Shape:
+    if pair.plan is None or not pair.plan.main.columns:
+        raise _no_table(pair)
+    types = []
+    for table in pair.tables():
+        state = catalog.inspect(connection, table)
+        if state is None:
+            raise _no_table(pair)
+        types.append(state.columns)
+    return shape_of(pair.plan, pair.tables(), types)
+
+
+def _no_table(pair: Pair) -> StopError:
+    return StopError(
+        f"there is no table of {pair.collection.stream} in the schema {pair.table.schema}",
+        why=f"{pair.table} is gone" if pair.plan else "the collection was never loaded there",
+        fix="load it first: landbridge sync; or leave it out with --exclude",
+    )
+
+
+def _identity(comparison: Comparison, mode: Mode) -> str:
+    """Return what must be the same for a verification to be taken up again."""
+    pair = comparison.pair
+    facts = (mode, comparison.mongo.identity, pair.collection, pair.table, pair.plan)
+    return sha256(repr((*facts, pair.stream_id, pair.generation)).encode()).hexdigest()
+
+
+# -- by ranges of ids -----------------------------------------------------------------------
+
+
+def _by_ranges(comparison: Comparison, progress: Progress) -> list[Compared]:
+    if progress.ranges is None:
+        size = comparison.collection
+        with comparison.target.session() as session:
+            cut = ranges.split(
+                session.connection, comparison.shape, size.documents or 0, size.bytes or 0
+            )
+        progress.begin(cut, datetime.now(UTC).isoformat(timespec="seconds"))
+    assert progress.ranges is not None
+    for one in progress.done.values():
+        comparison.seen(one.documents, len(one.suspects))
+    waiting = [
+        (number, part) for number, part in enumerate(progress.ranges) if number not in progress.done
+    ]
+    failed = threading.Event()
+
+    def work(numbered: tuple[int, Range]) -> None:
+        if failed.is_set():
+            return
+        number, part = numbered
+        try:
+            compared = _range(comparison, number, part)
+        except BaseException:
+            failed.set()
+            raise
+        with comparison.lock:
+            progress.add(compared)
+
+    with ThreadPoolExecutor(WORKERS, "compare") as executor:
+        list(executor.map(work, waiting))
+    return [progress.done[number] for number in sorted(progress.done)]
+
+
+def _range(comparison: Comparison, number: int, part: Range) -> Compared:
+    reader = kernel.reader_of(comparison.shape)
+    with comparison.target.session() as session:
+        target = b"".join(_row_records(comparison, session.connection, reader, part))
+    source: list[bytes] = []
+    documents = 0
+    for records, count in _document_records(comparison, reader, part):
+        source.append(records)
+        documents += count
+    return _joined(comparison, number, documents, kernel.join(b"".join(source), target))
+
+
+def _joined(comparison: Comparison, number: int, documents: int, joined: Joined) -> Compared:
+    suspects = (*joined.missing, *joined.extra, *joined.different)
+    comparison.seen(0, len(suspects))
+    return Compared(
+        number,
+        documents,
+        joined.equal,
+        f"{joined.source_sum:032x}",
+        f"{joined.target_sum:032x}",
+        tuple(key.hex() for key in suspects),
+    )
+
+
+def _row_records(
+    comparison: Comparison, connection: psycopg.Connection[Any], reader: kernel.Reader, part: Range
+) -> Iterator[bytes]:
+    for table in range(len(comparison.shape.tables)):
+        for copied in reading.rows(connection, comparison.shape, table, part):
+            comparison.check_stopping()
+            yield reader.rows(table, copied)
+
+
+def _document_records(
+    comparison: Comparison, reader: kernel.Reader, part: Range
+) -> Iterator[tuple[bytes, int]]:
+    for batch in reading.documents(comparison.mongo, comparison.collection, part):
+        comparison.check_stopping()
+        records, count = reader.documents(batch, 0)
+        comparison.seen(count)
+        yield records, count
+
+
+# -- by parts of a hash ---------------------------------------------------------------------
+
+
+class _Parts:
+    """Records dealt out by a hash of their keys: in memory where they are few, else on disk."""
+
+    def __init__(self, stack: ExitStack, parts: int) -> None:
+        self._count = parts
+        self._files: list[IO[bytes]] = []
+        for _ in range(parts):
+            file = tempfile.SpooledTemporaryFile(2 * PART_BYTES // parts)  # noqa: SIM115
+            self._files.append(stack.enter_context(file))
+
+    def add(self, records: bytes) -> None:
+        for file, some in zip(self._files, self._dealt(records), strict=True):
+            file.write(some)
+
+    def _dealt(self, records: bytes) -> list[bytes]:
+        return [records] if self._count == 1 else kernel.split(records, self._count)
+
+    def part(self, number: int) -> bytes:
+        file = self._files[number]
+        file.seek(0)
+        return file.read()
+
+
+def _by_parts(comparison: Comparison) -> Compared:
+    """Read both sides whole, in whatever order they lie."""
+    count = 1 + (comparison.collection.documents or 0) * RECORD_BYTES // PART_BYTES
+    with ExitStack() as stack:
+        source, target = _Parts(stack, count), _Parts(stack, count)
+        documents = 0
+
+        def read_rows() -> None:
+            with comparison.target.session() as session:
+                reader = kernel.reader_of(comparison.shape)
+                for records in _row_records(comparison, session.connection, reader, WHOLE):
+                    target.add(records)
+
+        with ThreadPoolExecutor(1, "compare") as executor:
+            rows = executor.submit(read_rows)
+            reader = kernel.reader_of(comparison.shape)
+            for records, number in _document_records(comparison, reader, WHOLE):
+                source.add(records)
+                documents += number
+            rows.result()
+        found = [
+            _joined(comparison, 0, 0, kernel.join(source.part(part), target.part(part)))
+            for part in range(count)
+        ]
+    return Compared(
+        0,
+        documents,
+        sum(one.equal for one in found),
+        f"{sum(int(one.source_sum, 16) for one in found) & MASK:032x}",
+        f"{sum(int(one.target_sum, 16) for one in found) & MASK:032x}",
+        tuple(key for one in found for key in one.suspects),
+    )
+
+
+# -- the verdict ----------------------------------------------------------------------------
+
+
+def _judge(comparison: Comparison, done: Sequence[Compared], mode: Mode) -> StreamVerdict:
+    suspects = [bytes.fromhex(key) for one in done for key in one.suspects]
+    pair, shape = comparison.pair, comparison.shape
+    with comparison.target.session() as session:
+        looker = Looker(comparison.mongo, session.connection, pair, shape)
+        settled = looker.settle(suspects, comparison.check_stopping)
+        missing = [identity.words(value) for value in settled.missing]
+        known: set[str] = set()
+        if missing and pair.stream_id is not None:
+            known = quarantine.set_aside(session.connection, pair.stream_id, missing)
+    equal = sum(one.equal for one in done) + settled.equal
+    quarantined = sum(one in known for one in missing)
+    source_sum = sum(int(one.source_sum, 16) for one in done) + settled.digests
+    target_sum = sum(int(one.target_sum, 16) for one in done) + settled.digests
+    both = equal + len(settled.different)
+    return StreamVerdict(
+        database=pair.collection.database,
+        collection=pair.collection.name,
+        table=str(pair.table),
+        mode=mode,
+        source_count=both + len(missing),
+        target_count=both + len(settled.extra),
+        quarantined=quarantined,
+        missing=tuple(one for one in missing if one not in known),
+        extra=tuple(identity.words(value) for value in settled.extra),
+        different=named(settled.different),
+        rechecked=len(suspects),
+        source_hash=f"{source_sum & MASK:032x}" if mode == "full" else None,
+        target_hash=f"{target_sum & MASK:032x}" if mode == "full" else None,
+    )

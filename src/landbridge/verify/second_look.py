@@ -1,0 +1,213 @@
+"""The second look: documents that differ are read again before they are called different.
+
+For       Telling a difference from a document that was being written while both sides were read.
+Touches   Single documents and rows, reading only; landbridge.stream, where a stream is followed.
+Promises  What is called different was so in two looks, some time apart, between which neither
+          side changed; and, where a run follows the source, after that run had come past the
+          first of them. What never stands still is called different after a minute.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+import psycopg
+
+from landbridge.model.position import ClusterTime, LogPosition
+from landbridge.model.verification import Difference
+from landbridge.mongo.connect import Connection
+from landbridge.verify import identity, reading, records
+from landbridge.verify.bson import Value, members
+from landbridge.verify.expected import key_of_document
+from landbridge.verify.found import Found, add_row, differing
+from landbridge.verify.pairs import Pair
+from landbridge.verify.shape import Shape
+
+TOGETHER = 1_000  # documents looked at by one query
+PAUSE_SECONDS = 1.0  # between two looks at what does not stand still
+PATIENCE_SECONDS = 60.0
+FOLLOWED_SECONDS = 30.0  # a run that follows and does not come past a look is not waited for
+
+
+@dataclass(slots=True)
+class Settled:
+    """What became of the documents that differed at first."""
+
+    equal: int = 0
+    digests: int = 0  # of those that are equal, to be added to both sides' sums
+    missing: list[Value | None] = field(default_factory=list)
+    extra: list[Value | None] = field(default_factory=list)
+    different: list[tuple[Value | None, tuple[str, ...]]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """One document and its rows, as they were at one look."""
+
+    documents: tuple[bytes, ...]
+    rows: tuple[tuple[int, tuple[bytes | None, ...]], ...]  # table, fields
+
+    def found(self, shape: Shape) -> Found:
+        """Return what the rows hold."""
+        found = Found()
+        for table, fields in self.rows:
+            add_row(shape, found, table, fields)
+        return found
+
+    @property
+    def in_table(self) -> bool:
+        """Whether there is a row."""
+        return bool(self.rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Looker:
+    """Looks at documents by the keys of their records."""
+
+    mongo: Connection
+    connection: psycopg.Connection[Any]
+    pair: Pair
+    shape: Shape
+
+    def settle(self, keys: Iterable[bytes], stopping: Callable[[], None]) -> Settled:
+        """Look at documents until it is plain whether they differ."""
+        settled = Settled()
+        for some in _portions(keys):
+            self._settle(some, settled, stopping)
+        return settled
+
+    def _settle(self, keys: list[bytes], settled: Settled, stopping: Callable[[], None]) -> None:
+        before: dict[bytes, Looked] = {}
+        ends = time.monotonic() + PATIENCE_SECONDS
+        while keys:
+            stopping()
+            self._wait_for_follower(stopping)
+            looks = self.look(keys)
+            left = []
+            for key in keys:
+                now = looks[key]
+                if self._is_equal(now, settled):
+                    continue
+                if before.get(key) == now or time.monotonic() > ends:
+                    self._differs(key, now, settled)
+                    continue
+                before[key] = now
+                left.append(key)
+            keys = left
+            if keys:
+                time.sleep(PAUSE_SECONDS)
+
+    def look(self, keys: Sequence[bytes]) -> dict[bytes, Looked]:
+        """Read documents and rows of these keys, the documents first."""
+        shape = self.shape
+        parts = {key: identity.split_key(key) for key in keys}
+        ids = [value for key in keys if (value := identity.of_key(shape, key)) is not None]
+        documents: dict[bytes, list[bytes]] = {key: [] for key in keys}
+        for batch in reading.documents_of(self.mongo, self.pair.collection, ids):
+            for _, one in members(batch):
+                documents.setdefault(key_of_document(shape, one.raw), []).append(one.raw)
+        rows: dict[bytes, list[tuple[int, tuple[bytes | None, ...]]]] = {key: [] for key in keys}
+        for column in sorted({part[0] for part in parts.values() if part}):
+            contents = [part[1] for part in parts.values() if part and part[0] == column]
+            for table in range(len(shape.tables)):
+                for fields in reading.rows_of(self.connection, shape, table, column, contents):
+                    found = Found()
+                    add_row(shape, found, table, fields)
+                    if found.key in rows:
+                        rows[found.key].append((table, tuple(fields)))
+        return {
+            key: Looked(tuple(sorted(documents[key])), tuple(sorted(rows[key], key=repr)))
+            for key in keys
+        }
+
+    def _is_equal(self, now: Looked, settled: Settled) -> bool:
+        if not now.documents and not now.in_table:
+            return True  # gone from both sides since
+        if not self.shape.keyed:
+            return self._as_many_are_equal(now, settled)
+        if not now.documents or not now.in_table:
+            return False
+        document = now.documents[0]
+        if not any(table == 0 for table, _ in now.rows):
+            return False
+        if differing(self.shape, document, now.found(self.shape)):
+            return False
+        settled.equal += 1
+        settled.digests += _digest(self.shape, document)
+        return True
+
+    def _as_many_are_equal(self, now: Looked, settled: Settled) -> bool:
+        """Compare documents that share an id, as a view's may, with as many rows."""
+        wanted = sorted(records.of_document(self.shape, one) for one in now.documents)
+        copies = [_copied(fields) for table, fields in now.rows if table == 0]
+        if wanted != sorted(records.of_rows(self.shape, 0, one) for one in copies):
+            return False
+        settled.equal += len(wanted)
+        settled.digests += sum(_digest(self.shape, one) for one in now.documents)
+        return True
+
+    def _differs(self, key: bytes, now: Looked, settled: Settled) -> None:
+        value = identity.of_key(self.shape, key)
+        rows = sum(table == 0 for table, _ in now.rows)
+        if not now.documents:
+            settled.extra += [value] * max(1, rows)
+        elif not rows and not now.rows:
+            settled.missing += [value] * len(now.documents)
+        elif not rows:
+            settled.different.append((value, ("the row of the document itself",)))
+        elif len(now.documents) > rows:
+            settled.missing += [value] * (len(now.documents) - rows)
+        elif len(now.documents) < rows:
+            settled.extra += [value] * (rows - len(now.documents))
+        else:
+            fields = differing(self.shape, now.documents[0], now.found(self.shape))
+            settled.different.append((value, tuple(fields) or ("the document",)))
+
+    def _wait_for_follower(self, stopping: Callable[[], None]) -> None:
+        """Let a run that follows the source come past this moment."""
+        if self.pair.method != "log":
+            return
+        now = self._operation_time()
+        ends = time.monotonic() + FOLLOWED_SECONDS
+        while now is not None and time.monotonic() < ends:
+            stopping()
+            row = self.connection.execute(
+                "SELECT s.position FROM landbridge.stream s JOIN landbridge.lease l"
+                " ON l.stream_id = s.id AND l.expires_at > now() WHERE s.id = %s",
+                (self.pair.stream_id,),
+            ).fetchone()
+            position = LogPosition.from_json(row[0]) if row else None
+            if position is None or not position.token or position.reached >= now:
+                return
+            time.sleep(0.2)
+
+    def _operation_time(self) -> ClusterTime | None:
+        with self.mongo.translated("cannot ask what time it is"):
+            found = self.mongo.client.admin.command("ping").get("operationTime")
+        return None if found is None else ClusterTime(found.time, found.inc)
+
+
+def _digest(shape: Shape, document: bytes) -> int:
+    return int.from_bytes(records.of_document(shape, document)[-17:-1], "little")
+
+
+def _copied(fields: Sequence[bytes | None]) -> bytes:
+    """Return a row as the tuple of a binary COPY."""
+    return len(fields).to_bytes(2) + b"".join(
+        b"\xff\xff\xff\xff" if one is None else len(one).to_bytes(4) + one for one in fields
+    )
+
+
+def _portions(keys: Iterable[bytes]) -> Iterator[list[bytes]]:
+    left = iter(keys)
+    while some := list(islice(left, TOGETHER)):
+        yield some
+
+
+def named(differences: Iterable[tuple[Value | None, tuple[str, ...]]]) -> tuple[Difference, ...]:
+    """Return differences as reports name them."""
+    return tuple(Difference(identity.words(value), fields) for value, fields in differences)
