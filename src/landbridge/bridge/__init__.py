@@ -10,6 +10,7 @@ from landbridge.bridge.cutover import check_quiet, plan_cutover
 from landbridge.bridge.proposing import propose_mapping
 from landbridge.bridge.quarantine import list_quarantine, retry_quarantine, show_quarantine
 from landbridge.bridge.syncing import plan_sync, sync
+from landbridge.bridge.verifying import verify
 
 __all__ = [
     "check_quiet",
@@ -21,4 +22,5 @@ __all__ = [
     "retry_quarantine",
     "show_quarantine",
     "sync",
+    "verify",
 ]

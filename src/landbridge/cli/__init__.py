@@ -25,6 +25,7 @@ from landbridge.cli.doctor import doctor
 from landbridge.cli.mapping import mapping
 from landbridge.cli.quarantine import quarantine
 from landbridge.cli.sync import sync
+from landbridge.cli.verify import verify
 
 
 @click.group(cls=Group)
@@ -46,7 +47,7 @@ def commands() -> None:
     """
 
 
-for command in (demo, sync, mapping, cutover, doctor, quarantine):
+for command in (demo, sync, verify, mapping, cutover, doctor, quarantine):
     commands.add_command(command)
 
 

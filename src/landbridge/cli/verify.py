@@ -1,0 +1,121 @@
+"""`landbridge verify`: whether the tables hold what the collections hold.
+
+For       Turning flags into one call of the bridge, and what it found into a report.
+Touches   Nothing but what the bridge does; the file that `--html` names.
+Promises  Exit 0 when everything that was looked at is equal, 1 when something differs or a
+          collection could not be compared, 2 when the command could not be understood.
+"""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from landbridge.cli.command import Command, choice, common_options, option, selection_options
+from landbridge.cli.ends import SOURCE_VARIABLE, TARGET_VARIABLE, find_source, find_target
+from landbridge.cli.sync import split_names
+from landbridge.model.verification import Mode
+
+ENDS, WHAT, HOW = "Where from, where to", "What", "How it is compared"
+JOBS = 2
+
+
+@click.command(cls=Command)
+@option(
+    "--from",
+    "source",
+    metavar="URI",
+    group=ENDS,
+    help=f"The MongoDB, with its database. Or set {SOURCE_VARIABLE}.",
+)
+@option(
+    "--to", "target", metavar="URI", group=ENDS, help=f"The PostgreSQL. Or set {TARGET_VARIABLE}."
+)
+@option(
+    "--schema",
+    metavar="S",
+    group=ENDS,
+    help="Schema of the tables.  [default: the source database's name]",
+)
+@selection_options(WHAT)
+@option(
+    "--mode",
+    type=choice(Mode),
+    default="aggregate",
+    show_default=True,
+    group=HOW,
+    help="count: how many. aggregate: figures of every column, and how often each of its few "
+    "values comes. hash: every document by the hash that was stored when it was loaded. "
+    "full: every document and every field, derived again.",
+)
+@option(
+    "--repair",
+    is_flag=True,
+    group=HOW,
+    help="Load the documents that differ once more, delete rows that have none, and compare again. "
+    "With --mode hash or full.",
+)
+@option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    default=JOBS,
+    show_default=True,
+    metavar="N",
+    group=HOW,
+    help="Collections at once.",
+)
+@common_options
+def verify(
+    *,
+    source: str | None,
+    target: str | None,
+    schema: str | None,
+    select: tuple[str, ...],
+    collections: str | None,
+    exclude: tuple[str, ...],
+    mode: Mode,
+    repair: bool,
+    jobs: int,
+    as_json: bool,
+) -> int:
+    """Compare tables with the collections that they were made of.
+
+    Reads both sides again, by code that loads nothing, and says what is equal and what is not.
+
+    \b
+    Examples:
+      landbridge verify --from mongodb://localhost/shop --to postgresql://localhost/bi
+      landbridge verify --mode count --collections users,properties
+      landbridge verify --mode full --repair
+    """
+    from_end, to_end = find_source(source), find_target(target)
+
+    from landbridge import bridge
+    from landbridge.cli.progress import shown_progress
+    from landbridge.cli.verdict import show_verification, verification_document
+    from landbridge.model.summary import Phase, Progress
+    from landbridge.model.verification import Checked
+
+    with shown_progress() as observer:
+
+        def observe(checked: Checked) -> None:
+            phase: Phase = "done" if checked.done else "reading"
+            observer(Progress(checked.stream, phase, checked.documents, checked.total))
+
+        verification = bridge.verify(
+            from_end.uri,
+            to_end.uri,
+            schema=schema,
+            select=(*select, *split_names(collections)),
+            exclude=exclude,
+            mode=mode,
+            repair=repair,
+            jobs=jobs,
+            observer=observe,
+        )
+    if as_json:
+        click.echo(json.dumps(verification_document(verification)))
+    else:
+        show_verification(verification)
+    return 0 if verification.status == "equal" else 1
