@@ -7,6 +7,7 @@ Promises  What is returned accounts for every document; nothing is printed.
 
 from landbridge.bridge.checkup import doctor
 from landbridge.bridge.cutover import check_quiet, plan_cutover
+from landbridge.bridge.mapped_import import import_mapped
 from landbridge.bridge.proposing import propose_mapping
 from landbridge.bridge.quarantine import list_quarantine, retry_quarantine, show_quarantine
 from landbridge.bridge.syncing import plan_sync, sync
@@ -15,6 +16,7 @@ from landbridge.bridge.verifying import verify
 __all__ = [
     "check_quiet",
     "doctor",
+    "import_mapped",
     "list_quarantine",
     "plan_cutover",
     "plan_sync",

@@ -110,9 +110,9 @@ class _Rows:
                 value = itself if step.rule.source == ITSELF else None
             if value is None or value[0] in NOTHING:
                 text = step.default
-                if value is None and step.through:
-                    faults.extend(self._blocked(step, picked, place))
-                if text is None and step.rule.required:
+                blocked = list(self._blocked(step, picked, place)) if value is None else []
+                faults.extend(blocked)
+                if text is None and step.rule.required and not blocked:
                     what = "null" if value else "missing"
                     faults.append(self._fault(step, "required", place, f"it is {what}"))
                 if step.reference:

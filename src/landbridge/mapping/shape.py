@@ -120,6 +120,7 @@ def _rows(
     source: str = "",
     serial: bool = False,
 ) -> RowShape:
+    by_name = {column.name: column for column in table.columns}
     columns = (*made, *(rule.column for rule in rules))
     references = []
     extra = len(columns)
@@ -127,6 +128,7 @@ def _rows(
         if rule.cast != "id" or rule.source is None:
             continue
         target = mapping.of(rule.to or owner.collection) or owner
+        column = by_name[rule.column]
         is_serial = target.key.form == "serial"
         references.append(
             Reference(
@@ -136,14 +138,16 @@ def _rows(
                 table=TableName(table.name.schema, target.table),
                 key=target.key.column,
                 serial=is_serial,
-                null_dangling=(rule.dangling or policy) == "null",
+                null_dangling=(rule.dangling or policy) == "null"
+                and column.nullable
+                and not rule.required,
                 late=(owner.collection, table.name.name, rule.column) in late,
                 extra=extra,
                 path=f"{path}.columns.{rule.column}",
+                source=".".join(part for part in (source, rule.source) if part not in ("", ".")),
             )
         )
         extra += 2 if is_serial else 1
-    by_name = {column.name: column for column in table.columns}
     return RowShape(
         table=table,
         columns=columns,

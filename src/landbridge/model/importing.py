@@ -7,9 +7,9 @@ Promises  A document becomes all of its rows or none.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from landbridge.model.relational import RelationalTable
 from landbridge.model.tables import TableName
@@ -36,6 +36,7 @@ class Reference:
     late: bool  # its rows may come after this one: set in a second pass
     extra: int  # place in the row of its extra values
     path: str  # in the mapping file
+    source: str  # path in the document
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,3 +200,35 @@ class Undone:
 
 
 UndoObserver = Callable[[Undone], None]
+
+
+@dataclass(slots=True)
+class Written:
+    """What became of a batch of documents."""
+
+    inserted: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    rows: dict[str, RowCounts] = field(default_factory=dict)  # by table
+    dangling: list[tuple[int, Fault]] = field(default_factory=list)  # place in the batch: set aside
+    nulled: dict[str, int] = field(default_factory=dict)  # column -> references set to NULL
+
+
+class RowWriter(Protocol):
+    """Writes the rows of one collection, a batch at a time."""
+
+    def write(self, documents: Sequence[Mapped]) -> Written:
+        """Write a batch, all of it or nothing.
+
+        Raises:
+            Violation: the server refused a row.
+
+        """
+
+
+class Violation(Exception):
+    """The server refused rows: which constraint, and in its words why."""
+
+    def __init__(self, fault: Fault) -> None:
+        super().__init__(fault.reason)
+        self.fault = fault

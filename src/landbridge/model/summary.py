@@ -60,7 +60,12 @@ class Tally:
     @property
     def adds_up(self) -> bool:
         """Whether every document read is accounted for."""
-        return self.read == self.inserted + self.updated + self.unchanged + self.quarantined
+        return self.read == self.accounted
+
+    @property
+    def accounted(self) -> int:
+        """Documents of which it is known what became of them."""
+        return self.inserted + self.updated + self.unchanged + self.quarantined
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +87,9 @@ class StreamSummary:
     notes: tuple[str, ...] = ()
     seconds: float = 0.0
     error: dict[str, str] | None = None
+    rows: dict[str, dict[str, int]] = field(default_factory=dict)  # import: by table
+    violations: tuple[dict[str, Any], ...] = ()  # import: by column or constraint
+    samples: dict[str, list[dict[str, Any]]] = field(default_factory=dict)  # dry run: some rows
 
     @property
     def stream(self) -> str:
@@ -116,6 +124,9 @@ class StreamSummary:
             "seconds": round(self.seconds, 3),
             "error": self.error,
         }
+        if self.method == "import":
+            report |= {"rows": self.rows, "violations": list(self.violations)}
+            report |= {"samples": self.samples} if self.samples else {}
         return report
 
     def then(self, later: StreamSummary) -> StreamSummary:

@@ -163,7 +163,7 @@ def waiting(
                coalesce((s.plan->>'keyed')::boolean, true),
                array_agg(q.id ORDER BY q.id), array_agg(q.document ORDER BY q.id)
         FROM landbridge.quarantine q JOIN landbridge.stream s ON s.id = q.stream_id
-        WHERE q.generation <= s.generation
+        WHERE q.generation <= s.generation AND s.method <> 'import'
           AND (%(stream)s::text IS NULL OR %(stream)s IN (
                s.database || '.' || s.collection, s.target_schema || '.' || s.target_table,
                s.collection))

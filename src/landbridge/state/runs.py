@@ -93,7 +93,8 @@ def record_failure(connection: Connection, run: str, summary: StreamSummary) -> 
         """
         INSERT INTO landbridge.run_stream (run_id, stream_id, method, load, seconds, error)
         SELECT %s, id, %s, %s, %s, %s FROM landbridge.stream
-        WHERE target_schema = %s AND target_table = %s
+        WHERE target_schema = %s AND target_table = %s AND database = %s AND collection = %s
+          AND (method = 'import') = (%s = 'import')
         ON CONFLICT (run_id, stream_id) DO UPDATE SET error = excluded.error
         """,
         (
@@ -104,6 +105,9 @@ def record_failure(connection: Connection, run: str, summary: StreamSummary) -> 
             Jsonb(summary.error),
             summary.target_schema,
             summary.target_table,
+            summary.database,
+            summary.collection,
+            summary.method,
         ),
     )
 

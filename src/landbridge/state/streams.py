@@ -66,7 +66,7 @@ def known_streams(connection: Connection, target_schema: str) -> dict[tuple[str,
     """Return the streams that fill tables of that schema, by (database, collection)."""
     rows = connection.execute(
         "SELECT database, collection, target_table, settings, plan, position"
-        " FROM landbridge.stream WHERE target_schema = %s",
+        " FROM landbridge.stream WHERE target_schema = %s AND method <> 'import'",
         (target_schema,),
     )
     return {
@@ -102,7 +102,8 @@ def loaded(connection: Connection, target_schema: str) -> dict[tuple[str, str], 
 def table_names(connection: Connection, target_schema: str) -> dict[tuple[str, str], str]:
     """Return the table of every (database, collection) that has one in that schema."""
     rows = connection.execute(
-        "SELECT database, collection, target_table FROM landbridge.stream WHERE target_schema = %s",
+        "SELECT database, collection, target_table FROM landbridge.stream"
+        " WHERE target_schema = %s AND method <> 'import'",
         (target_schema,),
     )
     return {(database, collection): table for database, collection, table in rows}
@@ -140,7 +141,7 @@ def enter(
         UNION ALL
         SELECT id FROM landbridge.stream
         WHERE target_schema = %(schema)s AND target_table = %(table)s
-          AND database = %(database)s AND collection = %(collection)s
+          AND database = %(database)s AND collection = %(collection)s AND method <> 'import'
         """
     values = {
         "source": source,

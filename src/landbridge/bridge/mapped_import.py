@@ -1,0 +1,263 @@
+"""An import into tables that people made, by a mapping: from a MongoDB or from an archive.
+
+For       `landbridge import --mapping`, and notebooks.
+Touches   Both ends, through their rooms.
+Promises  The mapping is checked against the tables before a document is read. Collections come in
+          the order of their references; a failure stops what comes after it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from landbridge.bridge.run import Run, begun, error_of, finish, silent
+from landbridge.config import selection
+from landbridge.engine import importing
+from landbridge.engine.importing import Import, ImportJob
+from landbridge.errors import InternalError, LandbridgeError, MappingError
+from landbridge.mapping import check
+from landbridge.mapping.conversion import Converter
+from landbridge.mapping.document import read_mapping
+from landbridge.mapping.order import Order, order_of
+from landbridge.mapping.rules import Dangling, Mapping
+from landbridge.mapping.shape import shape_of
+from landbridge.model.importing import OnError, RowWriter
+from landbridge.model.relational import RelationalSchema
+from landbridge.model.stream import Source
+from landbridge.model.summary import Observer, StreamSummary, Summary
+from landbridge.model.tables import Session
+from landbridge.mongo import catalog
+from landbridge.mongo.connect import connect
+from landbridge.mongo.source import CollectionSource
+from landbridge.postgres import faults
+from landbridge.postgres.connect import Target
+from landbridge.postgres.relational import read_schema
+from landbridge.postgres.upsert import Upserter
+from landbridge.state import imports, streams
+from landbridge.state.streams import StreamKey, StreamRecord
+
+BATCH_SIZE = 500
+SNAPSHOT_DOCUMENTS_MAX = 1_000_000  # the server keeps the past for five minutes
+
+_log = logging.getLogger("landbridge")
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What an import was asked for, beside its ends."""
+
+    mapping: Mapping
+    mapping_text: str
+    schema: RelationalSchema
+    order: Order
+    batch_size: int
+    on_error: OnError
+    dangling: Dangling
+
+
+def import_mapped(
+    target: str,
+    mapping_text: str,
+    *,
+    mapping_name: str = "the mapping",
+    input: str | None = None,
+    source: str | None = None,
+    select: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    batch_size: int = BATCH_SIZE,
+    dry_run: bool = False,
+    on_error: OnError = "continue",
+    dangling: Dangling = "quarantine",
+    observer: Observer | None = None,
+) -> Summary:
+    """Bring the rows of existing tables up to date with documents, by a mapping.
+
+    Args:
+        target: PostgreSQL URI.
+        mapping_text: the mapping file.
+        mapping_name: what messages call it.
+        input: an archive: a folder or `s3://…`; or
+        source: MongoDB URI with a database.
+        select: names or patterns of collections; all that the mapping names by default.
+        exclude: names or patterns to leave out.
+        batch_size: documents of one transaction.
+        dry_run: check all data, and write nothing.
+        on_error: `stop` at the first document that does not fit, or `continue` without it.
+        dangling: what becomes of references that lead nowhere, where the mapping does not say.
+        observer: called with every step of progress.
+
+    Returns:
+        What each collection's import did. A failure is in the summary, not raised.
+
+    Raises:
+        MappingError: the mapping can't be read, or is not as the tables are.
+        LandbridgeError: what stops the whole run: a URI, a connection, a selection.
+
+    """
+    mapping = read_mapping(mapping_text, mapping_name)
+    began = time.monotonic()
+    with ExitStack() as stack:
+        sources, notes = stack.enter_context(
+            _opened(mapping, input=input, source=source, select=select, exclude=exclude)
+        )
+        run = stack.enter_context(begun(target, "import", observer or silent))
+        task = _checked(
+            run.target, mapping, mapping_text, mapping_name, batch_size, on_error, dangling
+        )
+        notes += check.notes(mapping, task.schema)
+        with run.target.session() as session, faults.translated("cannot begin the import"):
+            imports.forget_old(session.connection)
+        done = _import_all(run, sources, task, notes)
+        error = error_of(done)
+        finish(run, error)
+    return Summary(tuple(done), time.monotonic() - began, error, run.id, tuple(notes))
+
+
+def _checked(
+    target: Target,
+    mapping: Mapping,
+    text: str,
+    name: str,
+    batch_size: int,
+    on_error: OnError,
+    dangling: Dangling,
+) -> Task:
+    """Hold the mapping against the tables.
+
+    Raises:
+        MappingError: they do not agree.
+
+    """
+    with target.session() as session, faults.translated("cannot read the target's schema"):
+        schema = read_schema(session.connection, mapping.schema)
+    if schema is None:
+        raise MappingError(
+            f"{name} cannot be used with this database",
+            [f"schema: there is no schema {mapping.schema}"],
+            fix="create it with its tables first, or correct its name",
+        )
+    if found := check.problems(mapping, schema):
+        raise MappingError(
+            f"{name} does not agree with the tables of {mapping.schema}",
+            found,
+            fix="mend the mapping, or the tables; nothing was written",
+        )
+    order = order_of(mapping, schema)
+    return Task(mapping, text, schema, order, batch_size, on_error, dangling)
+
+
+@contextmanager
+def _opened(
+    mapping: Mapping,
+    *,
+    input: str | None,
+    source: str | None,
+    select: Sequence[str],
+    exclude: Sequence[str],
+) -> Iterator[tuple[dict[str, Source], list[str]]]:
+    """Open what is read from; yield the collections that the mapping names, and notes."""
+    assert source is not None, input
+    with connect(source) as mongo:
+        chosen = selection.select(catalog.collections(mongo), select, exclude)
+        sources: dict[str, Source] = {}
+        for collection in chosen:
+            if mapping.of(collection.name) is not None:
+                described = catalog.with_sizes(mongo, collection)
+                sources[collection.name] = CollectionSource(mongo, described)
+        yield sources, _unknown(mapping, [one.name for one in chosen], bool(select or exclude))
+
+
+def _unknown(mapping: Mapping, names: Sequence[str], picked: bool) -> list[str]:
+    """Say which collections go nowhere, and which rules have nothing to read."""
+    notes = []
+    for name in names:
+        if name in mapping.skip:
+            notes.append(f"{name}: skipped, as the mapping says")
+        elif mapping.of(name) is None:
+            notes.append(f"{name}: skipped, because the mapping does not name it")
+            _log.warning("the collection %s is not in the mapping: skipped", name)
+    if not picked:
+        for rule in mapping.collections:
+            if rule.collection not in names:
+                notes.append(f"{rule.collection}: the source has no such collection")
+    return notes
+
+
+def _import_all(
+    run: Run, sources: dict[str, Source], task: Task, notes: list[str]
+) -> list[StreamSummary]:
+    done: list[StreamSummary] = []
+    for group in task.order.groups:
+        present = [sources[name] for name in group.collections if name in sources]
+        if not present:
+            continue
+        if any(summary.error for summary in done):
+            names = ", ".join(one.collection.name for one in present)
+            notes.append(f"{names}: not imported, because of the failure before")
+            continue
+        done.extend(_import_group(run, present, task))
+    return done
+
+
+def _import_group(run: Run, present: Sequence[Source], task: Task) -> list[StreamSummary]:
+    """Import collections that refer to each other, then what was put off until all are there."""
+    done: list[StreamSummary] = []
+    with run.target.session() as session:
+        works: list[Import] = []
+        failure: LandbridgeError | None = None
+        for source in present:
+            job = _job(run, source, task)
+            try:
+                with faults.translated(f"{source.collection.stream} could not be imported"):
+                    works.append(importing.begin(job, session))
+                    importing.load(works[-1])
+            except LandbridgeError as refusal:
+                failure = refusal
+            except Exception as bug:  # told as one, with what was done before it
+                _log.debug("%s failed unexpectedly", source.collection.stream, exc_info=True)
+                failure = InternalError.of(bug)
+            if failure is not None:
+                break
+        for work in works:
+            last = failure is not None and work is works[-1]
+            error = failure.to_json() if failure is not None and last else None
+            done.append(importing.finish(work, error))
+    return done
+
+
+def _job(run: Run, source: Source, task: Task) -> ImportJob:
+    collection = source.collection
+    rule = task.mapping.of(collection.name)
+    assert rule is not None
+    shape = shape_of(task.mapping, rule, task.schema, task.dangling, task.order.late)
+
+    def writer_for(session: Session, record: StreamRecord) -> RowWriter:
+        connection = session.connection
+        return Upserter(
+            connection, shape, run.id, lambda: streams.lock_for_chunk(connection, record)
+        )
+
+    documents = collection.documents
+    settings: dict[str, Any] = {"mapping": task.mapping_text, "dangling": task.dangling}
+    return ImportJob(
+        source=source,
+        converter=Converter(task.mapping, rule, shape, collection.database),
+        writer_for=writer_for,
+        key=StreamKey(collection.database, collection.name, task.schema.name, rule.table),
+        settings=settings,
+        fingerprint=hashlib.blake2b(task.mapping_text.encode(), digest_size=16).digest(),
+        run=run.id,
+        holder=run.holder,
+        pids=lambda: run.target.pids,
+        observer=run.observer,
+        stopping=run.stopping.is_set,
+        batch_size=task.batch_size,
+        on_error=task.on_error,
+        snapshot=documents is not None and documents <= SNAPSHOT_DOCUMENTS_MAX and source.snapshots,
+    )

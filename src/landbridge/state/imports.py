@@ -1,0 +1,102 @@
+"""What landbridge remembers of imports into tables that people made.
+
+For       The import through a mapping, and its undo.
+Touches   landbridge.stream, id_map, import_journal, import_pending, run.
+Promises  An import's stream is its own: no sync takes its table for one that landbridge made.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from psycopg.types.json import Jsonb
+
+from landbridge.state import quarantine
+from landbridge.state.streams import StreamKey, StreamRecord
+
+Connection = psycopg.Connection[Any]
+
+JOURNAL_DAYS = 30  # how long an import can be taken back
+
+
+def enter(
+    connection: Connection,
+    key: StreamKey,
+    *,
+    source: str,
+    settings: dict[str, Any],
+    fingerprint: bytes,
+) -> int:
+    """Return the id of a collection's import into a schema, made if it is new."""
+    row = connection.execute(
+        "INSERT INTO landbridge.stream (source, database, collection, target_schema, target_table,"
+        " method, load, settings, fingerprint)"
+        " VALUES (%s, %s, %s, %s, %s, 'import', 'upsert', %s, %s)"
+        " ON CONFLICT (target_schema, database, collection) WHERE method = 'import' DO UPDATE"
+        " SET source = excluded.source, target_table = excluded.target_table,"
+        " settings = excluded.settings, fingerprint = excluded.fingerprint RETURNING id",
+        (
+            source,
+            key.database,
+            key.collection,
+            key.target_schema,
+            key.target_table,
+            Jsonb(settings),
+            fingerprint,
+        ),
+    ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def publish_quarantine(connection: Connection, stream: StreamRecord) -> None:
+    """Let what this run set aside have the last word; belongs in a transaction of its own."""
+    generation = stream.generation + 1
+    quarantine.supersede(connection, stream.id, generation)
+    connection.execute(
+        "UPDATE landbridge.stream SET generation = %s, last_success_at = now()"
+        " WHERE id = %s AND epoch = %s",
+        (generation, stream.id, stream.epoch),
+    )
+
+
+def forget_old(connection: Connection) -> None:
+    """Delete the journals of imports that are too old to be taken back, and what crashes left."""
+    connection.execute(
+        "DELETE FROM landbridge.import_journal WHERE run_id IN (SELECT id FROM landbridge.run"
+        " WHERE started_at < now() - make_interval(days => %s))",
+        (JOURNAL_DAYS,),
+    )
+    connection.execute(
+        "DELETE FROM landbridge.import_pending p WHERE NOT EXISTS"
+        " (SELECT FROM landbridge.lease l WHERE l.holder->>'run' = p.run_id::text)"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ImportRun:
+    """An import, as the history knows it."""
+
+    id: str
+    command: str
+    finished: bool
+    undone_at: str | None
+    journalled: int
+
+
+def find_run(connection: Connection, run: str) -> ImportRun | None:
+    """Return a run by its id, None where there is none."""
+    row = connection.execute(
+        "SELECT r.id::text, r.command, r.finished_at IS NOT NULL, r.undone_at::text,"
+        " (SELECT count(*) FROM landbridge.import_journal j WHERE j.run_id = r.id)"
+        " FROM landbridge.run r WHERE r.id::text = %s",
+        (run,),
+    ).fetchone()
+    return None if row is None else ImportRun(*row)
+
+
+def mark_undone(connection: Connection, run: str) -> None:
+    """Write that an import was taken back."""
+    connection.execute("UPDATE landbridge.run SET undone_at = now() WHERE id = %s", (run,))
