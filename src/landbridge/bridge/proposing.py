@@ -33,6 +33,7 @@ from landbridge.mongo.connect import Connection, connect
 from landbridge.postgres import faults
 from landbridge.postgres.connect import open_connection
 from landbridge.postgres.relational import read_schema
+from landbridge.postgres.uris import schema_of
 
 DOCUMENTS = 100_000  # of a collection that are looked at, unless told otherwise
 SCHEMA = "public"
@@ -90,7 +91,7 @@ def propose_mapping(
     Args:
         source: URI of a MongoDB with its database.
         target: URI of a PostgreSQL, or the path of a Prisma schema file.
-        schema: that holds the tables; `public` where it is not named.
+        schema: that holds the tables; else the one that the URI names by `?schema=`, or `public`.
         select: names or patterns of collections; all where it is empty.
         exclude: names or patterns of collections to leave out.
         documents: how many of a collection are looked at; larger ones are sampled.
@@ -101,7 +102,8 @@ def propose_mapping(
 
     """
     began = time.monotonic()
-    wanted = _target(target, schema or SCHEMA)
+    named = schema_of(target) if isinstance(target, str) else None
+    wanted = _target(target, schema or named or SCHEMA)
     profiles, references = _look(source, select, exclude, documents, observer or silent)
     proposal = propose(wanted.schema, profiles, references, wanted.generators)
     _check(proposal, wanted.schema)

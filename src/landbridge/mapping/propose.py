@@ -17,7 +17,7 @@ from landbridge.mapping.proposing import children, columns, keys, wording
 from landbridge.mapping.proposing.columns import Filled, Surroundings
 from landbridge.mapping.rules import CollectionRule, KeyRule
 from landbridge.mapping.rules import Mapping as Rules
-from landbridge.model.relational import RelationalSchema, RelationalTable
+from landbridge.model.relational import RelationalColumn, RelationalSchema, RelationalTable
 
 TABLE_MIN = 0.55
 NAME_WEIGHT = 0.65
@@ -241,11 +241,25 @@ def _say(draft: _Draft, place: Place, filled: Filled) -> None:
     """Note what is to be said of columns, those that nothing fills last."""
     for column, lines in filled.comments.items():
         draft.comments[(*place, "columns", column)] = lines
-    ends = [f"{one.name}: needs a source or a default ({one.type})" for one in filled.missing]
-    if filled.unfilled:
-        ends.append(f"without a source: {', '.join(one.name for one in filled.unfilled)}")
+    ends = [
+        f"{one.name}: needs a source or a default ({_why_empty(one, filled)})"
+        for one in filled.missing
+    ]
+    ends += [
+        f"{one.name}: {filled.unsuitable[one.name]}, which {one.type} doesn't take"
+        for one in filled.unfilled
+        if one.name in filled.unsuitable
+    ]
+    silent = [one.name for one in filled.unfilled if one.name not in filled.unsuitable]
+    if silent:
+        ends.append(f"without a source: {', '.join(silent)}")
     if ends:
         draft.comments[(*place, "columns", "")] = tuple(ends)
+
+
+def _why_empty(column: RelationalColumn, filled: Filled) -> str:
+    reason = filled.unsuitable.get(column.name)
+    return f"{column.type}; {reason}" if reason else column.type
 
 
 def _report(

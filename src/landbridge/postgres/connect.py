@@ -19,6 +19,7 @@ from psycopg import conninfo
 from landbridge.errors import ConnectionLostError, StopError, UnreachableError
 from landbridge.postgres import faults
 from landbridge.postgres.session import PostgresSession
+from landbridge.postgres.uris import for_libpq
 
 CONNECT_SECONDS_MAX = 10
 CANCEL_SECONDS_MAX = 2.0
@@ -144,7 +145,7 @@ def open_connection(uri: str, application_name: str) -> psycopg.Connection[Any]:
 
 def _parsed(uri: str) -> dict[str, Any]:
     try:
-        parts: dict[str, Any] = conninfo.conninfo_to_dict(uri)
+        parts: dict[str, Any] = conninfo.conninfo_to_dict(for_libpq(uri))
     except psycopg.Error as error:
         message = str(error).strip()
         if "@" in uri or "password" in uri:  # libpq may quote a piece of it

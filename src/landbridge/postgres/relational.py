@@ -61,7 +61,7 @@ _COLUMNS = """
 WITH RECURSIVE wanted AS (
     SELECT a.attrelid, a.attnum, a.attname::text AS name, a.atttypid, a.atttypmod,
            a.attnotnull, a.attidentity::text AS identity, a.attgenerated::text AS generated,
-           pg_get_expr(d.adbin, d.adrelid) AS expression
+           pg_get_expr(d.adbin, d.adrelid) AS expression, d.oid AS default_oid
     FROM pg_attribute a
     LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
     WHERE a.attrelid = ANY(%s) AND a.attnum > 0 AND NOT a.attisdropped),
@@ -88,10 +88,16 @@ SELECT w.attrelid, w.name, format_type(w.atttypid, w.atttypmod), format_type(b.t
        b.type, b.modifier, b.is_array, w.attnotnull OR b.refuses_null, w.identity, w.generated,
        coalesce(w.expression, b.default_of_domain), b.domain,
        (SELECT ARRAY[n.nspname::text, s.relname::text]
-        FROM pg_depend p JOIN pg_class s ON s.oid = p.objid AND s.relkind = 'S'
-        JOIN pg_namespace n ON n.oid = s.relnamespace
-        WHERE p.refclassid = 'pg_class'::regclass AND p.refobjid = w.attrelid
-          AND p.refobjsubid = w.attnum AND p.deptype IN ('a', 'i') LIMIT 1)
+        FROM pg_class s JOIN pg_namespace n ON n.oid = s.relnamespace
+        WHERE s.relkind = 'S' AND s.oid = coalesce(
+            (SELECT p.objid FROM pg_depend p
+             WHERE p.classid = 'pg_class'::regclass AND p.refclassid = 'pg_class'::regclass
+               AND p.refobjid = w.attrelid AND p.refobjsubid = w.attnum
+               AND p.deptype IN ('a', 'i') LIMIT 1),
+            -- A sequence that the column doesn't own, and that its default names.
+            (SELECT p.refobjid FROM pg_depend p JOIN pg_class q ON q.oid = p.refobjid
+             WHERE p.classid = 'pg_attrdef'::regclass AND p.objid = w.default_oid
+               AND p.refclassid = 'pg_class'::regclass AND q.relkind = 'S' LIMIT 1)))
 FROM wanted w JOIN bottom b USING (attrelid, attnum)
 ORDER BY w.attrelid, w.attnum
 """

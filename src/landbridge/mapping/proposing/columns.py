@@ -19,6 +19,7 @@ from landbridge.model.relational import RelationalColumn, RelationalTable
 CONFIDENCE_MIN = 0.5
 CONFIDENCE_SURE = 0.8  # below it a comment says what was seen
 NAME_MIN = 0.6
+NAMESAKE = 0.9
 REFERENCE_SHARE = 0.5  # of the values that are ids of a collection
 ONLY_REFERENCE = 0.6  # a field with another name, and the only one that refers there
 UNMAPPED_SHOWN = 10
@@ -59,6 +60,7 @@ class Filled:
     points: tuple[str, ...] = ()
     missing: tuple[RelationalColumn, ...] = ()  # have to be filled, and nothing fills them
     unfilled: tuple[RelationalColumn, ...] = ()  # may stay empty, or have a default
+    unsuitable: Mapping[str, str] = field(default_factory=dict)  # column -> why not its namesake
     taken: tuple[str, ...] = ()  # paths
 
 
@@ -93,8 +95,21 @@ def fill(
         points=(*points, *(f"{one.name}: needs a source or a default" for one in missing)),
         missing=missing,
         unfilled=tuple(one for one in empty if one not in missing),
+        unsuitable=_unsuitable(empty, fields),
         taken=tuple(found.field.path for found in matches.values()),
     )
+
+
+def _unsuitable(
+    empty: Sequence[RelationalColumn], fields: Sequence[FieldProfile]
+) -> dict[str, str]:
+    """Return what the fields hold that are called as columns are, and can't fill them."""
+    found: dict[str, str] = {}
+    for column in empty:
+        for one in fields:
+            if one.present and wording.field_likeness(one.path, column.name) >= NAMESAKE:
+                found.setdefault(column.name, f"{one.path} holds {suitability.seen(one)}")
+    return found
 
 
 def match(
@@ -150,7 +165,7 @@ def _judge(
     if likeness < NAME_MIN:
         return None
     share = suitability.fit(one, column, cast)
-    if share < 0.5 and not (likeness >= 0.9 and share > 0):
+    if share < 0.5 and not (likeness >= NAMESAKE and share > 0):
         return None
     return Match(column, one, cast, round(likeness * share, 2))
 
