@@ -243,6 +243,12 @@ class MatchlessError(StopError):
     code = "nothing_matches"
 
 
+class DocumentsRejectedError(StopError):
+    """Some documents could not be written as JSON; they are kept beside the archive, whole."""
+
+    code = "documents_rejected"
+
+
 class InterruptedRunError(LandbridgeError):
     """A person or a supervisor asked the run to stop; what was committed stays."""
 

@@ -22,6 +22,7 @@ from landbridge.cli.command import Group
 from landbridge.cli.cutover import cutover
 from landbridge.cli.demo import demo
 from landbridge.cli.doctor import doctor
+from landbridge.cli.export import export
 from landbridge.cli.mapping import mapping
 from landbridge.cli.quarantine import quarantine
 from landbridge.cli.sync import sync
@@ -47,7 +48,7 @@ def commands() -> None:
     """
 
 
-for command in (demo, sync, verify, mapping, cutover, doctor, quarantine):
+for command in (demo, sync, verify, export, mapping, cutover, doctor, quarantine):
     commands.add_command(command)
 
 

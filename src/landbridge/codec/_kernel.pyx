@@ -442,7 +442,11 @@ cdef class LineWriter:
         with nogil:
             self._native.write(self._output.buffer)
         refused = tuple([(span.offset, span.length) for span in self._native.refused])
-        return Lines(self._native.documents.size(), memoryview(self._output), refused)
+        cdef size_t total = self._native.documents.size()
+        last = None
+        if total:
+            last = (self._native.documents[total - 1].offset, self._native.documents[total - 1].length)
+        return Lines(total, memoryview(self._output), refused, last)
 
 
 def pick(bytes data not None, Py_ssize_t offset, paths):

@@ -43,6 +43,7 @@ class Lines:
     documents: int
     text: memoryview
     refused: tuple[tuple[int, int], ...]  # (offset, length) in the batch's data, in order
+    last: tuple[int, int] | None = None  # (offset, length) of the last document, refused or not
 
 
 class LineWriter(Protocol):
@@ -69,7 +70,8 @@ class PureLineWriter:
                 lines.append(writer.document(data, start, end) + "\n")
             except Refused:
                 refused.append((start, end - start))
-        return Lines(len(spans), memoryview("".join(lines).encode()), tuple(refused))
+        last = (spans[-1][0], spans[-1][1] - spans[-1][0]) if spans else None
+        return Lines(len(spans), memoryview("".join(lines).encode()), tuple(refused), last)
 
 
 def unwritable(document: bytes) -> tuple[Path, str] | None:

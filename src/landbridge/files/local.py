@@ -8,12 +8,14 @@ Promises  A file appears under its name when it is whole and on the disk. Until 
 
 from __future__ import annotations
 
+import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from landbridge.errors import BusyError
 from landbridge.files.faults import translated
 
 PARTIAL = ".part"
@@ -80,6 +82,26 @@ class LocalStore:
             yield writing
         finally:
             writing.close()
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep other writers out until the context ends, or this process does."""
+        what = f"cannot write into {self.place}"
+        with translated(what):
+            self._folder.mkdir(parents=True, exist_ok=True)
+            folder = os.open(self._folder, os.O_RDONLY)
+        try:
+            try:
+                fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise BusyError(
+                    what,
+                    why="another command is writing there",
+                    fix="wait for it to end, or name another --out",
+                ) from error
+            yield
+        finally:
+            os.close(folder)
 
     def open_partial(self, name: str) -> BinaryIO | None:
         """Open what a crash left of a file under way, None where nothing is left."""

@@ -66,6 +66,12 @@ class Store(Protocol):
         Where the context ends by an error, what was synced is kept if the place `resumes`.
         """
 
+    def held(self) -> AbstractContextManager[None]:
+        """Keep other writers out, where the place can.
+
+        Raises `BusyError` where another one is at work.
+        """
+
     def open_partial(self, name: str) -> BinaryIO | None:
         """Open what a crash left of a file under way, None where nothing is left."""
 

@@ -90,6 +90,7 @@ class ExportedFile:
 
     database: str
     file: ArchiveFile
+    source_bytes: int | None = None  # of BSON, as the server estimates
     kept: bool = False  # an earlier run had finished it
     rejected: tuple[Rejection, ...] = ()  # the first of them
     error: dict[str, str] | None = None
@@ -104,6 +105,7 @@ class ExportedFile:
         report = asdict(self.file)
         report |= {
             "seconds": round(self.file.seconds, 3),
+            "source_bytes": self.source_bytes,
             "kept": self.kept,
             "rejections": [asdict(one) for one in self.rejected],
             "error": self.error,

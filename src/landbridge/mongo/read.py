@@ -34,11 +34,16 @@ Command = Mapping[str, Any]
 class CursorRead:
     """The documents that some `find` commands return, in their order; a `Read`, and its context.
 
-    `document_bytes` is the average size of a document, where that is known.
+    `document_bytes` is the average size of a document, where that is known. `documents_each` is
+    how many a reply is to bring, where that is not to be found out.
     """
 
     def __init__(
-        self, connection: Connection, commands: Sequence[Command], document_bytes: int | None
+        self,
+        connection: Connection,
+        commands: Sequence[Command],
+        document_bytes: int | None,
+        documents_each: int | None = None,
     ) -> None:
         self._connection = connection
         self._commands = commands
@@ -47,11 +52,18 @@ class CursorRead:
             if document_bytes
             else BATCH_DOCUMENTS_FIRST
         )
+        self._documents_each = documents_each
         self._documents_asked = 0  # for the reply under way
         self._collection = str(commands[0]["find"]) if commands else ""
         self._session: ClientSession | None = None
         self._cursor_id = 0
         self._consistent_at: str | None = None
+        self._place: bytes | None = None
+
+    @property
+    def place(self) -> bytes | None:
+        """Where a later scan can go on, after the batch last given; None where no server says."""
+        return self._place
 
     @property
     def consistent_at(self) -> str | None:
@@ -91,6 +103,7 @@ class CursorRead:
             reply = read_reply(data)
             self._cursor_id = reply.cursor_id
             self._consistent_at = self._consistent_at or reply.at_cluster_time
+            self._place = reply.place
             self._aim(reply.bytes)
             if not reply.empty:
                 yield Batch(data, reply.offset, reply.bytes)
@@ -99,7 +112,9 @@ class CursorRead:
                 data = self._next()
 
     def _first(self, command: Command) -> bytes:
-        self._documents_asked = min(self._batch_documents, BATCH_DOCUMENTS_FIRST)
+        self._documents_asked = self._documents_each or min(
+            self._batch_documents, BATCH_DOCUMENTS_FIRST
+        )
         command = {**command, "batchSize": self._documents_asked}
         with self._connection.translated(self._what):
             try:
@@ -112,7 +127,7 @@ class CursorRead:
             return self._run({**command, "readConcern": {"level": "local"}})
 
     def _next(self) -> bytes:
-        self._documents_asked = self._batch_documents
+        self._documents_asked = self._documents_each or self._batch_documents
         with self._connection.translated(self._what):
             return self._run(
                 {

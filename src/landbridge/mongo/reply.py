@@ -35,6 +35,7 @@ _EMPTY_ARRAY_BYTES = 5
 class Reply:
     """What a cursor's reply says beside its documents."""
 
+    place: bytes | None  # a scan's token for after this batch, a BSON document
     cursor_id: int  # 0: there are no more
     offset: int  # of the array of documents
     bytes: int  # of the array
@@ -71,11 +72,12 @@ def read_reply(data: bytes) -> Reply:
     token = found.get(b"postBatchResumeToken")
     (number,) = unpack_from("<q", data, cursor_id.offset)
     return Reply(
-        number,
-        documents.offset,
-        documents.bytes,
-        at_cluster_time,
-        None if token is None else _token(data, token),
+        place=None if token is None else data[token.offset : token.offset + token.bytes],
+        cursor_id=number,
+        offset=documents.offset,
+        bytes=documents.bytes,
+        at_cluster_time=at_cluster_time,
+        resume_token=None if token is None else _token(data, token),
     )
 
 
