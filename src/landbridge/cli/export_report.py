@@ -79,19 +79,17 @@ def _show_plan(summary: ExportSummary) -> None:
 
 def _remarks(summary: ExportSummary) -> list[str]:
     lines = list(summary.notes)
-    moments = {one.file.consistent_at for one in summary.files if not one.error}
-    if len(moments) == 1 and None not in moments:
-        lines.append(f"all as of cluster time {moments.pop()}")
+    moments = {one.file.consistent_at for one in summary.files if not one.error} - {None}
+    if len(moments) == 1:
+        lines.append(f"as of cluster time {moments.pop()}, where nothing else is said")
     for one in summary.files:
         name = one.file.collection
         lines += [f"{name}: {note}" for note in one.file.notes]
-        if len(moments) > 1 and one.file.consistent_at and not one.error:
+        if len(moments) > 1 and one.file.consistent_at:
             lines.append(f"{name}: as of cluster time {one.file.consistent_at}")
         if one.file.rejected:
-            lines.append(
-                f"{name}: {count_of(one.file.rejected, 'document')} left out, whole in "
-                f"{one.file.rejected_name}:"
-            )
+            left_out = count_of(one.file.rejected, "document")
+            lines.append(f"{name}: {left_out} left out, whole in {one.file.rejected_name}:")
         for rejection in one.rejected[:NOTES_SHOWN_MAX]:
             field = f"field {rejection.path}: " if rejection.path else ""
             lines.append(f"  _id {rejection.document_id}: {field}{rejection.reason}")

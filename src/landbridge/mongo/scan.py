@@ -94,14 +94,22 @@ class Scan:
 
         One that was deleted since has none, and is no sign of anything.
         """
-        source = self._connection.raw_collection(self.collection.name)
+        # By commands: the driver has no collection for some names that the server takes.
+        command = {
+            "find": self.collection.name,
+            "filter": ids_filter([last_id]),
+            "projection": {"_id": 1},
+            "showRecordId": True,
+            "singleBatch": True,
+        }
         with self._connection.translated(f"cannot read {self.collection.stream}"):
-            found = source.find(ids_filter([last_id]), projection={"_id": 1}, show_record_id=True)
-            document = next(found, None)
-        if document is None:
+            reply = self._connection.source.command(command, codec_options=RAW)
+        batch = reply["cursor"]["firstBatch"]
+        if not batch:
             return True
         known = RawBSONDocument(place)
-        return bool(document.get(RECORD_ID) == known.get(RECORD_ID))
+        known = RawBSONDocument(place)
+        return bool(batch[0].get(RECORD_ID) == known.get(RECORD_ID))
 
     @property
     def total(self) -> int | None:
@@ -112,10 +120,10 @@ class Scan:
         """Return how many documents there are: by the catalog where it knows, else counted."""
         if self.total is not None:
             return self.total
-        collection = self._connection.source[self.collection.name]
         query = {} if self._query is None else RawBSONDocument(self._query)
+        command = {"count": self.collection.name, "query": query}
         with self._connection.translated(f"cannot count in {self.collection.stream}"):
-            return collection.count_documents(query)
+            return int(self._connection.source.command(command)["n"])
 
     def _command(self, concern: dict[str, Any]) -> dict[str, Any]:
         command: dict[str, Any] = {"find": self.collection.name, "readConcern": concern}

@@ -36,6 +36,7 @@ from landbridge.errors import (
 )
 from landbridge.files import Store, archive_names, open_store, read_manifest, write_manifest
 from landbridge.files.progress import Asked, ExportProgress, progress_of
+from landbridge.model.amounts import count_of
 from landbridge.model.archive import (
     MANIFEST_NAME,
     ArchiveFile,
@@ -261,8 +262,9 @@ def _rejections_of(files: Sequence[ExportedFile]) -> dict[str, str] | None:
     rejecting = [one.file for one in files if one.file.rejected]
     if not rejecting:
         return None
+    rejected = sum(file.rejected for file in rejecting)
     return DocumentsRejectedError(
-        f"{sum(file.rejected for file in rejecting):,} documents could not be written as JSON",
+        f"{count_of(rejected, 'document')} could not be written as JSON",
         why="text that is not UTF-8, or a key that extended JSON takes for a type",
         fix=f"they are whole in {', '.join(file.rejected_name for file in rejecting[:5])}, with "
         "the reasons; mend them at the source, or take them from there",
