@@ -13,12 +13,15 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from threading import Event
 from typing import Any
 
 from landbridge import __version__
+from landbridge.bridge import repairing
+from landbridge.bridge.run import Run, begun, finish, silent
 from landbridge.codec import names
-from landbridge.errors import InternalError, LandbridgeError, UnsupportedError, UsageError
+from landbridge.errors import InternalError, LandbridgeError, UsageError
 from landbridge.model.settings import Settings
 from landbridge.model.verification import (
     Checked,
@@ -30,7 +33,7 @@ from landbridge.model.verification import (
 from landbridge.mongo.connect import Connection, connect
 from landbridge.postgres import faults
 from landbridge.postgres.connect import Target
-from landbridge.verify import aggregates, counts
+from landbridge.verify import aggregates, counts, full, hashes, rows
 from landbridge.verify.pairs import Pair, pairs
 
 JOBS = 2
@@ -43,6 +46,7 @@ class _Ends:
     target: Target
     observer: VerifyObserver
     stopping: Event
+    resume: Path | None
 
 
 def verify(
@@ -55,6 +59,7 @@ def verify(
     mode: Mode = "aggregate",
     repair: bool = False,
     jobs: int = JOBS,
+    resume: str | None = None,
     observer: VerifyObserver | None = None,
 ) -> Verification:
     """Compare the collections of `source` with the tables of `target`.
@@ -68,6 +73,7 @@ def verify(
         mode: `count`, `aggregate`, `hash` or `full`; each proves more than the one before.
         repair: load the documents that differ, and compare again; `hash` and `full` only.
         jobs: collections at once.
+        resume: a folder for what `hash` and `full` have compared when they are ended early.
         observer: called with every step of progress, from several threads.
 
     Returns:
@@ -81,12 +87,16 @@ def verify(
     began, started = time.monotonic(), datetime.now(UTC)
     database = Target(target, APPLICATION, 1)
     with connect(source) as mongo, closing(database):
-        ends = _Ends(mongo, database, observer or _silent, Event())
+        ends = _Ends(
+            mongo, database, observer or _silent, Event(), Path(resume) if resume else None
+        )
         schema = schema or names.table_name(mongo.database, Settings())
         with faults.translated("the tables cannot be looked up"), database.session() as session:
             found = pairs(mongo, session.connection, schema, select, exclude)
             described = _described(ends, session.connection)
         verdicts = _all_of(ends, found, lambda pair: _verdict(ends, pair, mode), jobs)
+        if repair:
+            verdicts = _repaired(ends, target, found, verdicts, mode)
     return replace(
         described,
         streams=tuple(verdicts),
@@ -156,22 +166,65 @@ def _verdict(ends: _Ends, pair: Pair, mode: Mode) -> StreamVerdict:
     except Exception as error:  # a bug stops its own stream, not the others
         verdict = _failed(pair, mode, InternalError.of(error))
     verdict = replace(verdict, seconds=time.monotonic() - began)
-    differences = len(verdict.missing) + len(verdict.extra) + len(verdict.different)
-    ends.observer(Checked(stream, verdict.source_count, None, differences, done=True))
+    ends.observer(Checked(stream, verdict.source_count, None, _named(verdict), done=True))
     return verdict
 
 
 def _compared(ends: _Ends, pair: Pair, mode: Mode) -> StreamVerdict:
+    if mode in ("hash", "full") and pair.plan is not None:
+        with ends.target.session() as session:
+            there = rows.exists(session.connection, pair.table)
+        if there:
+            compare = full.compare if mode == "full" else hashes.compare
+            return compare(
+                ends.mongo,
+                ends.target,
+                pair,
+                observer=ends.observer,
+                stopping=ends.stopping.is_set,
+                resume=ends.resume,
+            )
     with ends.target.session() as session:
-        match mode:
-            case "count":
-                return counts.compare(ends.mongo, session.connection, pair)
-            case "aggregate":
-                return aggregates.compare(ends.mongo, session.connection, pair)
-            case _:
-                raise UnsupportedError(
-                    f"--mode {mode} is not there yet", why="", fix="use --mode aggregate"
+        if mode == "aggregate":
+            return aggregates.compare(ends.mongo, session.connection, pair)
+        return replace(counts.compare(ends.mongo, session.connection, pair), mode=mode)
+
+
+def _repaired(
+    ends: _Ends, target: str, found: Sequence[Pair], verdicts: Sequence[StreamVerdict], mode: Mode
+) -> list[StreamVerdict]:
+    """Load what differs once more, and compare those streams again."""
+    if all(verdict.status != "different" for verdict in verdicts):
+        return list(verdicts)
+    after = []
+    with begun(target, "verify --repair", silent) as run:
+        for pair, verdict in zip(found, verdicts, strict=True):
+            if verdict.status == "different" and _named(verdict):
+                verdict = _repaired_stream(ends, run, pair, verdict, mode)
+            after.append(verdict)
+        finish(run, None)
+    return after
+
+
+def _repaired_stream(
+    ends: _Ends, run: Run, pair: Pair, before: StreamVerdict, mode: Mode
+) -> StreamVerdict:
+    try:
+        with faults.translated(f"{before.stream} could not be repaired"):
+            refused = repairing.repair(run, ends.mongo, pair, before)
+            with ends.target.session() as session:  # its plan may have grown
+                pairs_now = pairs(
+                    ends.mongo, session.connection, pair.table.schema, [pair.collection.name]
                 )
+    except LandbridgeError as failure:
+        return replace(before, error=failure.to_json())
+    verdict = _verdict(ends, pairs_now[0], mode)
+    repaired = max(0, _named(before) - _named(verdict))
+    return replace(verdict, repaired=repaired, notes=(*verdict.notes, *refused))
+
+
+def _named(verdict: StreamVerdict) -> int:
+    return len(verdict.missing) + len(verdict.extra) + len(verdict.different)
 
 
 def _failed(pair: Pair, mode: Mode, failure: LandbridgeError) -> StreamVerdict:

@@ -19,6 +19,7 @@ from landbridge.model.verification import Mode
 
 ENDS, WHAT, HOW = "Where from, where to", "What", "How it is compared"
 JOBS = 2
+RESUME_FOLDER = ".landbridge/verify"
 
 
 @click.command(cls=Command)
@@ -112,6 +113,7 @@ def verify(
             mode=mode,
             repair=repair,
             jobs=jobs,
+            resume=RESUME_FOLDER,
             observer=observe,
         )
     if as_json:

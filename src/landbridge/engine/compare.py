@@ -57,7 +57,7 @@ def _reconcile(
         found = session.compare_keys(plan, SOURCE_KEYS, work.job.table, staged, hashes=hashes)
         work.gone += _gone_from_quarantine(work, plan)
         session.drop([SOURCE_KEYS])
-    work.gone += _gone_for_sure(live, found.gone)
+    work.gone += gone_for_sure(live, found.gone)
     lacking = [*found.lacking, *_ids(unfit), *(longs[key] for key in found.hashed)]
     if lacking:
         _fetch(work, copied, live, lacking)
@@ -102,7 +102,7 @@ def _ids(documents: list[bytes]) -> list[bytes]:
     return [id_document(*identity) for identity in found if identity is not None]
 
 
-def _gone_for_sure(live: LiveSource, ids: list[bytes]) -> list[bytes]:
+def gone_for_sure(live: LiveSource, ids: list[bytes]) -> list[bytes]:
     """Return the ids that the source still does not have, when asked for one by one."""
     if not ids:
         return []

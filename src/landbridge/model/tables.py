@@ -207,6 +207,9 @@ class Session(Protocol):
     def remove_rows(self, tables: Sequence[TableName], plan: Plan, keys: TableName) -> int:
         """Delete the rows with these keys, and their child rows; return how many of the first."""
 
+    def forget_hashes(self, table: TableName, plan: Plan, keys: TableName) -> None:
+        """Take the stored hashes off the rows with these keys, so that they count as different."""
+
     def apply_differences(self, plan: MergePlan) -> list[int]:
         """Write the differences found; return the quarantine entries whose old rows left."""
 

@@ -158,6 +158,17 @@ def remove_rows(
     ).rowcount
 
 
+def forget_hashes(
+    connection: Connection, table: TableName, key_column: str, keys: TableName
+) -> None:
+    """Take the stored hashes off the rows with these keys."""
+    connection.execute(
+        sql.SQL("UPDATE {} SET _lb_hash = NULL WHERE {key} IN (SELECT {key} FROM {})").format(
+            identifier(table), identifier(keys), key=sql.Identifier(key_column)
+        )
+    )
+
+
 def _mark_quarantined(connection: Connection, merge: MergePlan, keys: TableName) -> None:
     """Let the old rows of documents that are in quarantine now leave the table as such."""
     key = sql.Identifier(merge.plan.key_column or "_id")

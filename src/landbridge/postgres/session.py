@@ -233,6 +233,10 @@ class PostgresSession:
         """Delete the rows with these keys, and their child rows; return how many of the first."""
         return merge.remove_rows(self.connection, tables, plan.key_column or "_id", keys)
 
+    def forget_hashes(self, table: TableName, plan: Plan, keys: TableName) -> None:
+        """Take the stored hashes off the rows with these keys, so that they count as different."""
+        merge.forget_hashes(self.connection, table, plan.key_column or "_id", keys)
+
     def apply_differences(self, plan: MergePlan) -> list[int]:
         """Write the differences found; return the quarantine entries whose old rows left."""
         return merge.apply(self.connection, plan)
