@@ -16,10 +16,11 @@ def test_counts_are_of_documents_and_rows(mongo: Mongo, sync: Sync, verify: Veri
     mongo.orders.insert_many([{"n": n} for n in range(7)])
     mongo.create_collection("empty")
     sync()
-    found = verify(mode="count")
-    assert found.status == "equal"
-    assert (found["orders"].source_count, found["orders"].target_count) == (7, 7)
-    assert found["empty"].source_count == 0
+    for mode in ("count", "aggregate", "hash", "full"):
+        found = verify(mode=mode)
+        assert not found.unequal()
+        assert (found["orders"].source_count, found["orders"].target_count) == (7, 7)
+        assert found["empty"].source_count == 0
 
 
 def test_a_row_that_was_taken_away_is_missed(
@@ -97,7 +98,7 @@ def test_a_table_that_was_dropped_is_named(
     mongo.orders.insert_one({"n": 1})
     sync()
     postgres.execute("DROP TABLE raw.orders")
-    for mode in ("count", "aggregate"):
+    for mode in ("count", "aggregate", "hash", "full"):
         found = verify(mode=mode)
         assert found["orders"].status == "different"
         assert "raw.orders is gone" in found["orders"].notes[0]

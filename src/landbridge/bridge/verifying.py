@@ -22,6 +22,7 @@ from landbridge.bridge import repairing
 from landbridge.bridge.run import Run, begun, finish, silent
 from landbridge.codec import names
 from landbridge.errors import InternalError, LandbridgeError, UsageError
+from landbridge.model.plan import Plan, Role
 from landbridge.model.settings import Settings
 from landbridge.model.verification import (
     Checked,
@@ -171,7 +172,7 @@ def _verdict(ends: _Ends, pair: Pair, mode: Mode) -> StreamVerdict:
 
 
 def _compared(ends: _Ends, pair: Pair, mode: Mode) -> StreamVerdict:
-    if mode in ("hash", "full") and pair.plan is not None:
+    if mode in ("hash", "full") and pair.plan is not None and _has_ids(pair.plan):
         with ends.target.session() as session:
             there = rows.exists(session.connection, pair.table)
         if there:
@@ -188,6 +189,11 @@ def _compared(ends: _Ends, pair: Pair, mode: Mode) -> StreamVerdict:
         if mode == "aggregate":
             return aggregates.compare(ends.mongo, session.connection, pair)
         return replace(counts.compare(ends.mongo, session.connection, pair), mode=mode)
+
+
+def _has_ids(plan: Plan) -> bool:
+    """Whether a document was ever loaded; before that a table has no column for ids."""
+    return plan.main.column_with(Role.ID) >= 0 or plan.main.column_with(Role.KEY) >= 0
 
 
 def _repaired(
