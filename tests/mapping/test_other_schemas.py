@@ -108,6 +108,8 @@ def test_a_schema_written_by_hand(mongo_uri: str, postgres_uri: str) -> None:
     assert "# store_id: needs a source or a default (integer)" in proposed.text
     assert "# active: active holds bool, which integer doesn't take" in proposed.text
     assert proposed.tables_left == ()
+    (problem,) = proposed.problems
+    assert "store_id" in problem and f"# {problem}" in proposed.text
 
 
 def sources(rule: CollectionRule) -> dict[str, str | None]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from psycopg import sql
 from pymongo.database import Database
 from tests.realestate.data import fill
 
@@ -103,6 +104,7 @@ def test_what_is_less_sure_says_why(mongo_uri: str, mongo: Database[dict[str, An
     }
     missing = len(faulty["users"]["missing_email"])
     assert f"email: {missing} without a value, and the column needs one" in points["users"]
+    assert proposed.problems == ()
     for lines in points.values():
         for line in lines:  # what is open stands in the file as well
             assert line.rpartition(": ")[2] in proposed.text
@@ -130,3 +132,21 @@ def test_a_sample_says_so(mongo_uri: str, mongo: Database[dict[str, Any]]) -> No
     (one,) = proposed.collections
     assert 30 < one.documents < 300 and one.table == "Property"
     assert f"# looked at {one.documents} of 400 documents" in proposed.text
+
+
+def test_a_proposal_is_imported_as_it_is(
+    mongo_uri: str,
+    mongo: Database[dict[str, Any]],
+    postgres_uri: str,
+    postgres: psycopg.Connection[Any],
+) -> None:
+    filled = fill(mongo, scale=100)
+    postgres.execute((FOLDER / "schema.sql").read_text())
+    text = bridge.propose_mapping(mongo_uri, postgres_uri).text
+    summary = bridge.import_mapped(postgres_uri, text, source=mongo_uri)
+    assert {one.collection: one.tally.quarantined for one in summary.streams} == {
+        name: filled.faults(name) for name in filled.faulty
+    }
+    for table, rows in filled.rows.items():
+        count = sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(table))
+        assert postgres.execute(count).fetchone() == (rows,), table

@@ -55,6 +55,7 @@ class ProposedMapping:
     schema: str
     collections: tuple[CollectionProposal, ...]
     tables_left: tuple[str, ...]
+    problems: tuple[str, ...]  # for which an import would refuse it as it is
     seconds: float = 0.0
 
     def to_json(self) -> dict[str, Any]:
@@ -65,6 +66,7 @@ class ProposedMapping:
             "mapping": self.text,
             "collections": [one.to_json() for one in self.collections],
             "tables_left": list(self.tables_left),
+            "problems": list(self.problems),
             "seconds": round(self.seconds, 3),
             "error": None,
         }
@@ -112,6 +114,7 @@ def propose_mapping(
         schema=wanted.schema.name,
         collections=proposal.collections,
         tables_left=proposal.tables_left,
+        problems=proposal.problems,
         seconds=time.monotonic() - began,
     )
 

@@ -190,6 +190,10 @@ def show_summary(proposed: ProposedMapping, out: Path | None) -> None:
     if len(points) > POINTS_SHOWN_MAX:
         more = count_of(len(points) - POINTS_SHOWN_MAX, "more point")
         click.echo(f"  and {more}, as comments in the mapping", err=True)
+    if proposed.problems:
+        click.echo("\nuntil these are mended, an import refuses it:", err=True)
+    for problem in proposed.problems:
+        click.echo(f"  {printable(problem)}", err=True)
     if proposed.tables_left:
         left = printable(", ".join(proposed.tables_left))
         click.echo(f"\ntables that nothing fills: {left}", err=True)

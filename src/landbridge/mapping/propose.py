@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from landbridge.mapping import check
 from landbridge.mapping.profile import CollectionProfile, FieldProfile
 from landbridge.mapping.proposing import children, columns, keys, wording
 from landbridge.mapping.proposing.columns import Filled, Surroundings
@@ -64,6 +65,7 @@ class Proposal:
     comments: Mapping[Place, tuple[str, ...]]
     collections: tuple[CollectionProposal, ...]
     tables_left: tuple[str, ...] = ()  # that nothing fills
+    problems: tuple[str, ...] = ()  # for which an import would refuse it
 
 
 @dataclass(slots=True)
@@ -125,14 +127,13 @@ def propose(
             draft.comments["collections", profile.name, "key"] = (key.comment,)
         _collection(draft, profile, table, key.rule, free, around, generators)
     left = tuple(one.name.name for one in tables if one.name.name not in draft.used)
-    if left:
-        draft.comments["end",] = ("tables that nothing fills: " + ", ".join(left),)
-    return Proposal(
-        Rules(schema.name, tuple(draft.rules), tuple(draft.skip)),
-        draft.comments,
-        tuple(draft.reports),
-        left,
-    )
+    mapping = Rules(schema.name, tuple(draft.rules), tuple(draft.skip))
+    problems = tuple(check.problems(mapping, schema))
+    ends = [f"tables that nothing fills: {', '.join(left)}"] if left else []
+    if problems:
+        ends += ["until these are mended, an import refuses it:", *problems]
+    draft.comments["end",] = tuple(ends)
+    return Proposal(mapping, draft.comments, tuple(draft.reports), left, problems)
 
 
 def _surroundings(
