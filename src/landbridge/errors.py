@@ -219,6 +219,12 @@ class ArchiveError(StopError):
     code = "archive_broken"
 
 
+class BrokenLineError(StopError):
+    """A line of a file is no document, or repeats an id, and `--on-error stop` was asked for."""
+
+    code = "line_broken"
+
+
 class ArchiveTakenError(StopError):
     """A finished archive is there already; nothing was written."""
 

@@ -158,6 +158,8 @@ def show_plan(plan: SyncPlan) -> None:
     """Print what a sync would do."""
     for stream in plan.streams:
         show_stream_plan(stream)
+    for note in plan.notes:
+        click.echo(printable(redact(note)))
     count = count_of(len(plan.streams), "collection")
     click.echo(f"{count}; nothing was touched")
     click.echo("next: the same command without --dry-run")

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from landbridge.codec import batch_of, encoder_for, slow_encoder
 from landbridge.engine.shape import Judged, Shape, constant_columns
 from landbridge.errors import CodecError
-from landbridge.model.batch import Batch, Encoder, PathProfile, Profile
+from landbridge.model.batch import Aside, Batch, Encoder, PathProfile, Profile
 from landbridge.model.batch import Constants as FieldBytes
 from landbridge.model.plan import Plan
 from landbridge.model.tables import CopySink, Session
@@ -199,7 +199,8 @@ class Copier:
         if writing:
             sink.write([encoder.output(i) for i in range(len(encoder.plan.tables))])
         part.rows += encoded.rows
-        part.documents += encoded.documents - len(encoded.flagged)
+        part.documents += encoded.documents - len(encoded.flagged) + len(batch.aside)
+        aside.add([_set_aside(one) for one in batch.aside])
         judged = None
         if encoded.flagged:
             flagged = [batch.data[at : at + size] for at, size in encoded.flagged]
@@ -208,7 +209,7 @@ class Copier:
             part.documents += len(judged.rejected)
             if judged.fitting and writing:
                 self._copy_slowly(judged.fitting, encoder.plan, constants, sink, part)
-        self._counted(encoded.documents, batch.bytes)
+        self._counted(encoded.documents + len(batch.aside), batch.bytes)
         return judged if judged is not None and judged.growing else None
 
     def _copy_slowly(
@@ -232,3 +233,7 @@ class Copier:
         part.rows += encoded.rows
         part.documents += encoded.documents
         add_profile(part.profile, encoder.take_profile())
+
+
+def _set_aside(one: Aside) -> Rejected:
+    return Rejected(one.data, one.name, one.text, "", one.problem.value, one.reason)

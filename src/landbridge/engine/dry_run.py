@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from landbridge.codec import documents_in
 from landbridge.engine import layouts
 from landbridge.engine.naming import PathNaming, public_table
 from landbridge.engine.shape import LivingTable, Shape
@@ -16,6 +17,7 @@ from landbridge.engine.wishes import wishes_for
 from landbridge.model.report import PlannedColumn, StreamPlan
 from landbridge.model.settings import Settings
 from landbridge.model.stream import Source
+from landbridge.model.summary import Observer, Progress
 from landbridge.model.tables import Session, TableName
 from landbridge.schema import carry_on, finish_plan, same_shape, start_plan
 from landbridge.schema.start import describe_path
@@ -24,6 +26,7 @@ from landbridge.state.streams import KnownStream
 
 SAMPLE_DOCUMENTS = 1000
 SAMPLE_SECONDS = 2.0
+REFUSED_SHOWN_MAX = 5
 
 
 def plan_stream(
@@ -33,8 +36,12 @@ def plan_stream(
     neighbours: Collection[str],
     settings: Settings,
     known: KnownStream | None,
+    whole: Observer | None = None,
 ) -> StreamPlan:
-    """Return what a load of one stream would do."""
+    """Return what a load of one stream would do.
+
+    With `whole`, every document is read, and that is told; else a sample.
+    """
     collection = source.collection
     state = session.inspect(table)
     ours = known is not None and known.plan is not None
@@ -59,10 +66,15 @@ def plan_stream(
         lambda number: table,
         lambda session, name, child: None,
     )
-    sample = source.sample(SAMPLE_DOCUMENTS, SAMPLE_SECONDS)
-    shape.learn(sample)
+    if whole is not None:
+        looked_at, found = _learn_all(source, shape, whole)
+        notes += found
+    else:
+        sample = source.sample(SAMPLE_DOCUMENTS, SAMPLE_SECONDS)
+        shape.learn(sample)
+        looked_at = len(sample)
+        notes.append(f"columns come from a sample of {looked_at} documents; the load looks at all")
     after = finish_plan(shape.plan, naming)
-    notes.append(f"columns come from a sample of {len(sample)} documents; the load looks at all")
     wishes = wishes_for(after, collection)
     statements: list[str] = []
     for index, child in enumerate(after.tables):
@@ -79,9 +91,9 @@ def plan_stream(
         table=str(table),
         load=settings.load,
         layout=layouts.choose(source, settings, None),
-        documents=collection.documents,
+        documents=collection.documents if whole is None else looked_at,
         bytes=collection.bytes,
-        sampled=len(sample),
+        sampled=looked_at,
         exists=state is not None,
         columns=tuple(
             PlannedColumn(column.name, column.type, describe_path(column.path))
@@ -90,3 +102,25 @@ def plan_stream(
         ddl=tuple(statements),
         notes=tuple(notes),
     )
+
+
+def _learn_all(source: Source, shape: Shape, observer: Observer) -> tuple[int, list[str]]:
+    """Let the plan take in every document; return how many there are, and what to say of them."""
+    collection, total = source.collection, 0
+    refused: list[str] = []
+    count = 0
+    with source.read(snapshot=source.snapshots) as read:
+        for batch in read:
+            documents = list(documents_in(batch))
+            total += len(documents) + len(batch.aside)
+            found = [f"{one.name}: {one.reason}" for one in batch.aside]
+            found += [f"{one.document_id}: {one.reason}" for one in shape.learn(documents)]
+            count += len(found)
+            refused += found[: REFUSED_SHOWN_MAX - len(refused)]
+            observer(Progress(collection.stream, "reading", total, collection.documents))
+    observer(Progress(collection.stream, "done", total))
+    notes = [f"all {total:,} documents were read, and no row was written"]
+    if count:
+        more = f", and {count - len(refused):,} more" if count > len(refused) else ""
+        notes.append(f"{count:,} would go to quarantine: {'; '.join(refused)}{more}")
+    return total, notes

@@ -43,6 +43,18 @@ def load(job: Job, live: LiveSource, log: ChangeLog) -> StreamSummary:
         return copy_whole(job, session, stream, purpose, by_ranges)
 
 
+def load_once(job: Job) -> StreamSummary:
+    """Load one stream from a source that stands still and has no ranges: a file.
+
+    Raises:
+        LandbridgeError: what stopped it; nothing that readers see has changed then.
+
+    """
+    with job.target.session() as session, taken(job, session) as stream:
+        job.report(Progress(job.source.collection.stream, "reading"))
+        return copy_whole(job, session, stream, Purpose("full", job.settings.load))
+
+
 def _completed_by_log(
     job: Job, live: LiveSource, log: ChangeLog, session: Session, stream: StreamRecord
 ) -> Complete:

@@ -83,6 +83,7 @@ def summary_of(
 def _notes(work: Work, layout: Layout, copied: Copied) -> list[str]:
     notes = []
     whole = not work.purpose.partial and layout != "large"
+    whole = whole and not work.job.source.collection.versions  # a file does not change
     if copied.duplicates_possible and whole:
         notes.append("the server gives no snapshot reads: not one point in time")
     escaped = sum(seen.escaped for seen in copied.account.profile.values())

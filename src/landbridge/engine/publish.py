@@ -8,10 +8,11 @@ Promises  Rows, position, history and quarantine change in one commit, under the
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
+from landbridge.codec import id_text
 from landbridge.engine.copying import Account, Copier
 from landbridge.engine.keys import (
     GONE_KEYS,
@@ -140,7 +141,7 @@ class Publisher:
     def _forget_repeated(self, copied: Copied) -> None:
         """Count a document once that came twice and could not become a row."""
         work, connection = self.work, self.work.session.connection
-        if not copied.account.rejected:
+        if not copied.account.rejected or work.job.source.collection.versions:
             return
         with work.session.transaction():
             streams.lock_for_chunk(connection, work.stream)
@@ -171,15 +172,32 @@ class Publisher:
             if not ids:
                 return
             removed = before - session.count(tables[0])
+            mended = Account(documents=-removed, rows=-removed)
+            if work.job.source.collection.versions:  # those that are no rows are read again, too
+                mended.add(self._forget_entries(ids))
             with work.job.source.read_ids(ids) as read:
                 copier.copy_all(iter(read))
-            mended = Account(documents=-removed, rows=-removed)
             mended.add(copier.account)
             if copied.from_ledger:
                 ledger.correct(session.connection, work.stream.id, work.generation, sums(mended))
         copied.account.add(mended)
-        copied.notes.append(f"{len(ids)} documents came twice and were read again")
+        copied.notes.append(
+            f"{len(ids)} ids stand more than once: the last document of each is the row, the others"
+            " are in quarantine"
+            if work.job.source.collection.versions
+            else f"{len(ids)} documents came twice and were read again"
+        )
         self.keyed = unique and session.add_key(work.shape.tables[0], [_key(plan)])
+
+    def _forget_entries(self, ids: Sequence[bytes]) -> Account:
+        """Forget what this load set aside of documents with these ids; return the correction."""
+        forgotten = quarantine.forget_documents(
+            self.work.session.connection,
+            self.work.stream.id,
+            self.work.generation,
+            [id_text(one) for one in ids],
+        )
+        return Account(documents=-forgotten, rejected=-forgotten)
 
     # -- a first load, or a table that takes another's place ------------------------------------
 

@@ -193,9 +193,13 @@ class Shape:
         self.changes += growth.changes
         self._refused.update(growth.refused)
 
-    def learn(self, documents: Sequence[bytes]) -> None:
-        """Let the plan grow until these documents fit, before any table is made for it."""
+    def learn(self, documents: Sequence[bytes]) -> list[Rejected]:
+        """Let the plan grow until these documents fit, before any table is made for it.
+
+        Returns those that no plan fits.
+        """
         assert self._made is None
+        rejected: list[Rejected] = []
         waiting = list(documents)
         while waiting:
             batch = batch_of(waiting)
@@ -204,10 +208,12 @@ class Shape:
             )
             flagged = [batch.data[at : at + length] for at, length in encoded.flagged]
             judged = self.judge(flagged)
+            rejected += judged.rejected
             if not judged.misfits:
-                return
+                break
             self._grow_plan(judged.misfits)
             waiting = judged.growing + judged.later
+        return rejected
 
     def start(self, session: Session) -> None:
         """Make the private tables for the plan as it stands."""

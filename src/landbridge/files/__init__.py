@@ -6,16 +6,22 @@ Promises  A file is read and written in pieces, never held whole. A name that a 
           name that lies there. No key or secret stands in an error.
 """
 
+from landbridge.files.archive import Archive, look_at
 from landbridge.files.manifest import read_manifest, write_manifest
 from landbridge.files.names import archive_names, collection_of
 from landbridge.files.reading import chunks
+from landbridge.files.source import FileSource, OnError
 from landbridge.files.store import Store, open_store
 
 __all__ = [
+    "Archive",
+    "FileSource",
+    "OnError",
     "Store",
     "archive_names",
     "chunks",
     "collection_of",
+    "look_at",
     "open_store",
     "read_manifest",
     "write_manifest",

@@ -19,16 +19,29 @@ Constants = dict[str, bytes | None]  # the field bytes of columns by name; None 
 
 
 @dataclass(frozen=True, slots=True)
+class Aside:
+    """What a source can't hand on as a document of its collection, to be set aside whole."""
+
+    data: bytes  # a line as it stands, or a document
+    name: str  # `line 7 of users.jsonl`, or the document's `_id` in canonical extended JSON
+    text: str  # the same as JSON, for people
+    problem: Problem
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Batch:
     """Documents in reading order: `data[offset:]` begins with a BSON array of them.
 
-    The keys of the array are ignored, so a server's reply is a batch as it came.
+    The keys of the array are ignored, so a server's reply is a batch as it came. What is `aside`
+    is counted as read, and is not in the array.
     """
 
     data: bytes
     offset: int
     bytes: int  # length of the array
     constants: Constants | None = None  # field bytes of CONSTANT columns, its own
+    aside: tuple[Aside, ...] = ()
 
 
 class Problem(StrEnum):
@@ -45,6 +58,8 @@ class Problem(StrEnum):
     DEPTH = "depth"
     MALFORMED = "malformed"
     NO_ID = "no_id"
+    LINE = "line"  # of a file: it is no document
+    REPEATED = "repeated"  # a later document of the file has the same `_id`
     RESERVED_KEY = "reserved_key"  # extended JSON would take its object for a value
 
 

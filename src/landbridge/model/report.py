@@ -42,6 +42,7 @@ class SyncPlan:
     """The plan of a whole run. Nothing was touched to make it."""
 
     streams: tuple[StreamPlan, ...]
+    notes: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return the JSON report of a dry run."""

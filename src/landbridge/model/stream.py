@@ -36,6 +36,7 @@ class Collection:
     indexed_paths: tuple[str, ...] = ()  # first field of each index, dotted, without _id
     uuid: str | None = None  # tells a collection from a later one of the same name
     post_images: bool = False  # the log can hold documents as an update left them
+    versions: bool = False  # an `_id` may be read several times, and the last one counts: a file
 
     @property
     def stream(self) -> str:

@@ -96,6 +96,17 @@ def forget_repeated(connection: Connection, stream_id: int, generation: int) -> 
     ).rowcount
 
 
+def forget_documents(
+    connection: Connection, stream_id: int, generation: int, document_ids: Sequence[str]
+) -> int:
+    """Forget what one load set aside of the documents with these ids; count them."""
+    return connection.execute(
+        "DELETE FROM landbridge.quarantine WHERE stream_id = %s AND generation = %s"
+        " AND document_id = ANY(%s)",
+        (stream_id, generation, [storable(one) for one in document_ids]),
+    ).rowcount
+
+
 def supersede(
     connection: Connection, stream_id: int, generation: int, batch: int | None = None
 ) -> None:
@@ -156,7 +167,11 @@ class Held:
 def waiting(
     connection: Connection, *, stream: str | None = None, ids: Sequence[int] = ()
 ) -> list[Held]:
-    """Return the published entries by stream, for a retry."""
+    """Return the published entries by stream, for a retry.
+
+    A line that is no document can't become a row; a document that a later one of its file has
+    replaced becomes one only when it is named.
+    """
     rows = connection.execute(
         """
         SELECT s.database, s.collection, s.target_schema, s.target_table, s.settings,
@@ -164,6 +179,8 @@ def waiting(
                array_agg(q.id ORDER BY q.id), array_agg(q.document ORDER BY q.id)
         FROM landbridge.quarantine q JOIN landbridge.stream s ON s.id = q.stream_id
         WHERE q.generation <= s.generation AND s.method <> 'import'
+          AND q.problem <> 'line'
+          AND (q.problem <> 'repeated' OR %(ids)s::bigint[] IS NOT NULL)
           AND (%(stream)s::text IS NULL OR %(stream)s IN (
                s.database || '.' || s.collection, s.target_schema || '.' || s.target_table,
                s.collection))
@@ -186,10 +203,13 @@ def waiting(
 def documents_of(
     connection: Connection, stream_id: int, generation: int, chunk: int | None = None
 ) -> list[tuple[int, bytes]]:
-    """Return (entry, document) of everything set aside under one generation, or one chunk of it."""
+    """Return (entry, document) of everything set aside under one generation, or one chunk of it.
+
+    Without the documents that a later one has replaced, and without lines that are none.
+    """
     rows = connection.execute(
-        "SELECT id, document FROM landbridge.quarantine"
-        " WHERE stream_id = %s AND generation = %s AND (%s::int IS NULL OR chunk = %s) ORDER BY id",
+        "SELECT id, document FROM landbridge.quarantine WHERE problem NOT IN ('line', 'repeated')"
+        " AND stream_id = %s AND generation = %s AND (%s::int IS NULL OR chunk = %s) ORDER BY id",
         (stream_id, generation, chunk, chunk),
     )
     return [(entry, bytes(document)) for entry, document in rows]
