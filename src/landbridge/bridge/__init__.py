@@ -8,6 +8,7 @@ Promises  What is returned accounts for every document; nothing is printed.
 from landbridge.bridge.checkup import doctor
 from landbridge.bridge.cutover import check_quiet, plan_cutover
 from landbridge.bridge.exporting import export
+from landbridge.bridge.importing import import_files, plan_import
 from landbridge.bridge.mapped_import import import_mapped
 from landbridge.bridge.proposing import propose_mapping
 from landbridge.bridge.quarantine import list_quarantine, retry_quarantine, show_quarantine
@@ -18,9 +19,11 @@ __all__ = [
     "check_quiet",
     "doctor",
     "export",
+    "import_files",
     "import_mapped",
     "list_quarantine",
     "plan_cutover",
+    "plan_import",
     "plan_sync",
     "propose_mapping",
     "retry_quarantine",

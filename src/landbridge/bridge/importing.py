@@ -19,7 +19,8 @@ from landbridge.codec import COMPILED, documents_in, names
 from landbridge.config import selection
 from landbridge.engine import dry_run, full
 from landbridge.errors import LandbridgeError, UsageError
-from landbridge.files import Archive, FileSource, OnError, look_at, open_store
+from landbridge.files import Archive, FileSource, look_at, open_store
+from landbridge.model.importing import OnError
 from landbridge.model.report import SyncPlan
 from landbridge.model.settings import Settings
 from landbridge.model.stream import Collection

@@ -23,6 +23,7 @@ from landbridge.cli.cutover import cutover
 from landbridge.cli.demo import demo
 from landbridge.cli.doctor import doctor
 from landbridge.cli.export import export
+from landbridge.cli.import_ import import_
 from landbridge.cli.mapping import mapping
 from landbridge.cli.quarantine import quarantine
 from landbridge.cli.sync import sync
@@ -48,7 +49,7 @@ def commands() -> None:
     """
 
 
-for command in (demo, sync, verify, export, mapping, cutover, doctor, quarantine):
+for command in (demo, sync, verify, export, import_, mapping, cutover, doctor, quarantine):
     commands.add_command(command)
 
 

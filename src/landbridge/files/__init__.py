@@ -10,13 +10,12 @@ from landbridge.files.archive import Archive, look_at
 from landbridge.files.manifest import read_manifest, write_manifest
 from landbridge.files.names import archive_names, collection_of
 from landbridge.files.reading import chunks
-from landbridge.files.source import FileSource, OnError
+from landbridge.files.source import FileSource
 from landbridge.files.store import Store, open_store
 
 __all__ = [
     "Archive",
     "FileSource",
-    "OnError",
     "Store",
     "archive_names",
     "chunks",

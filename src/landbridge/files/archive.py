@@ -121,14 +121,10 @@ def look_at(store: Store) -> Archive:
     if not entries:
         raise _nothing(store, names)
     note = (
-        f"no {MANIFEST_NAME}: every {'.jsonl' if _own(entries) else '.json'} file is taken for the"
-        " collection of its name, and nothing says whether it is whole"
+        f"no {MANIFEST_NAME}: each file is taken for the collection of its name, and nothing says"
+        " whether it is whole"
     )
     return Archive(store, None, tuple(entries), (note,))
-
-
-def _own(entries: Sequence[Entry]) -> bool:
-    return all(".jsonl" in entry.name for entry in entries)
 
 
 def _with_manifest(store: Store, manifest: Manifest, names: Sequence[str]) -> Archive:

@@ -13,7 +13,6 @@ import time
 from collections.abc import Generator, Iterator, Sequence
 from json import dumps
 from types import TracebackType
-from typing import Literal
 
 from landbridge.codec import Parsed, batch_of, documents_in, parse_lines
 from landbridge.errors import ArchiveError, BrokenLineError
@@ -22,9 +21,8 @@ from landbridge.files.chunks import LINE_BYTES_MAX, LongLine, whole_lines
 from landbridge.files.reading import chunks
 from landbridge.files.versions import last_versions
 from landbridge.model.batch import Aside, Batch, Problem
+from landbridge.model.importing import OnError
 from landbridge.model.stream import Collection, IdRange
-
-OnError = Literal["continue", "stop"]
 
 # A file whose first lines are all broken is no file of lines, whatever its name says.
 BROKEN_LINES_TRIED = 100
@@ -163,7 +161,7 @@ class FileSource:
         return self._refused(where, line, reason)
 
     def _long(self, entry: Entry, number: int, line: LongLine) -> Aside:
-        reason = f"the line is longer than {LINE_BYTES_MAX >> 20} MB, and only its beginning is kept here"
+        reason = f"longer than {LINE_BYTES_MAX >> 20} MB; only its beginning is kept here"
         return self._refused(f"line {number} of {entry.name}", line.beginning, reason)
 
     def _refused(self, where: str, line: bytes, reason: str) -> Aside:
