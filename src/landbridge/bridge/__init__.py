@@ -13,6 +13,7 @@ from landbridge.bridge.mapped_import import import_mapped
 from landbridge.bridge.proposing import propose_mapping
 from landbridge.bridge.quarantine import list_quarantine, retry_quarantine, show_quarantine
 from landbridge.bridge.syncing import plan_sync, sync
+from landbridge.bridge.undoing import undo_import
 from landbridge.bridge.verifying import verify
 
 __all__ = [
@@ -29,5 +30,6 @@ __all__ = [
     "retry_quarantine",
     "show_quarantine",
     "sync",
+    "undo_import",
     "verify",
 ]

@@ -18,7 +18,7 @@ from typing import Any
 
 from landbridge.bridge.run import Run, begun, error_of, finish, silent
 from landbridge.config import selection
-from landbridge.engine import importing
+from landbridge.engine import import_late, importing
 from landbridge.engine.importing import Import, ImportJob
 from landbridge.errors import InternalError, LandbridgeError, MappingError
 from landbridge.mapping import check
@@ -37,13 +37,16 @@ from landbridge.mongo.connect import connect
 from landbridge.mongo.source import CollectionSource
 from landbridge.postgres import faults
 from landbridge.postgres.connect import Target
+from landbridge.postgres.late import LateWriter
 from landbridge.postgres.relational import read_schema
+from landbridge.postgres.session import PostgresSession
 from landbridge.postgres.upsert import Upserter
 from landbridge.state import imports, streams
 from landbridge.state.streams import StreamKey, StreamRecord
 
 BATCH_SIZE = 500
 SNAPSHOT_DOCUMENTS_MAX = 1_000_000  # the server keeps the past for five minutes
+DEFERRED = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; SET CONSTRAINTS ALL DEFERRED"
 
 _log = logging.getLogger("landbridge")
 
@@ -201,47 +204,88 @@ def _import_all(
             names = ", ".join(one.collection.name for one in present)
             notes.append(f"{names}: not imported, because of the failure before")
             continue
-        done.extend(_import_group(run, present, task))
+        done.extend(_import_group(run, present, task, group.together))
     return done
 
 
-def _import_group(run: Run, present: Sequence[Source], task: Task) -> list[StreamSummary]:
+def _import_group(
+    run: Run, present: Sequence[Source], task: Task, together: bool
+) -> list[StreamSummary]:
     """Import collections that refer to each other, then what was put off until all are there."""
-    done: list[StreamSummary] = []
+    works: list[Import] = []
+    failure: LandbridgeError | None = None
     with run.target.session() as session:
-        works: list[Import] = []
-        failure: LandbridgeError | None = None
-        for source in present:
-            job = _job(run, source, task)
-            try:
-                with faults.translated(f"{source.collection.stream} could not be imported"):
-                    works.append(importing.begin(job, session))
-                    importing.load(works[-1])
-            except LandbridgeError as refusal:
-                failure = refusal
-            except Exception as bug:  # told as one, with what was done before it
-                _log.debug("%s failed unexpectedly", source.collection.stream, exc_info=True)
-                failure = InternalError.of(bug)
-            if failure is not None:
-                break
+        try:
+            with faults.translated(f"{present[0].collection.stream} could not be imported"):
+                _load_group(run, session, present, task, together, works)
+        except LandbridgeError as refusal:
+            failure = refusal
+        except Exception as bug:  # told as one, with what was done before it
+            _log.debug("the import failed unexpectedly", exc_info=True)
+            failure = InternalError.of(bug)
+        if failure is not None and not works:
+            raise failure
+        if failure is not None and together:
+            for work in works:
+                work.account = importing.Account()  # nothing of the group was committed
+        done = []
         for work in works:
-            last = failure is not None and work is works[-1]
-            error = failure.to_json() if failure is not None and last else None
+            error = failure.to_json() if failure is not None and work is works[-1] else None
             done.append(importing.finish(work, error))
     return done
 
 
-def _job(run: Run, source: Source, task: Task) -> ImportJob:
+def _load_group(
+    run: Run,
+    session: PostgresSession,
+    present: Sequence[Source],
+    task: Task,
+    together: bool,
+    works: list[Import],
+) -> None:
+    jobs = [_job(run, source, task, together) for source in present]
+    with ExitStack() as stack:
+        if together:
+            works.extend(importing.begin(job, session) for job in jobs)
+            stack.enter_context(session.transaction())
+            session.connection.execute(DEFERRED)
+            for work in works:
+                importing.load(work)
+        else:
+            for job in jobs:
+                works.append(importing.begin(job, session))
+                importing.load(works[-1])
+        shapes = [work.job.shape for work in works]
+        if any(
+            reference.late
+            for shape in shapes
+            for rows in shape.tables
+            for reference in rows.references
+        ):
+            records = [work.record for work in works]
+
+            def guard() -> None:
+                for record in records:
+                    streams.lock_for_chunk(session.connection, record)
+
+            import_late.settle(works, LateWriter(session.connection, shapes, run.id, guard))
+
+
+def _job(run: Run, source: Source, task: Task, together: bool) -> ImportJob:
     collection = source.collection
     rule = task.mapping.of(collection.name)
     assert rule is not None
-    shape = shape_of(task.mapping, rule, task.schema, task.dangling, task.order.late)
+    shape = shape_of(
+        task.mapping, rule, task.schema, task.dangling, task.order.late, task.order.kept
+    )
 
     def writer_for(session: Session, record: StreamRecord) -> RowWriter:
         connection = session.connection
-        return Upserter(
-            connection, shape, run.id, lambda: streams.lock_for_chunk(connection, record)
-        )
+
+        def guard() -> None:
+            streams.lock_for_chunk(connection, record)
+
+        return Upserter(connection, shape, run.id, guard, together)
 
     documents = collection.documents
     settings: dict[str, Any] = {"mapping": task.mapping_text, "dangling": task.dangling}

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
@@ -19,6 +19,7 @@ from typing import Any
 from landbridge.codec import extended_json, id_text
 from landbridge.errors import InterruptedRunError, RetryableError, ViolationError
 from landbridge.mapping.conversion import Converter
+from landbridge.model.batch import Batch
 from landbridge.model.importing import (
     Fault,
     Mapped,
@@ -215,7 +216,7 @@ def load(work: Import) -> None:
     name = job.source.collection.stream
     total = job.source.collection.documents
     with job.source.read(snapshot=job.snapshot) as read:
-        documents = _converted(work, read)
+        documents = converted(work, read)
         number = 0
         while batch := list(islice(documents, job.batch_size)):
             number += 1
@@ -230,7 +231,8 @@ def load(work: Import) -> None:
             job.observer(Progress(name, "reading", read_so_far, total, work.account.bytes))
 
 
-def _converted(work: Import, read: Any) -> Iterator[Mapped]:
+def converted(work: Import, read: Iterable[Batch]) -> Iterator[Mapped]:
+    """Yield the documents of a read with their rows or their faults."""
     for batch in read:
         work.account.bytes += batch.bytes
         yield from work.job.converter.convert(batch)

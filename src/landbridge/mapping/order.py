@@ -34,6 +34,7 @@ class Order:
 
     groups: list[Group] = field(default_factory=list)
     late: set[LateColumn] = field(default_factory=set)
+    kept: set[LateColumn] = field(default_factory=set)  # late, in a group that is together
     problems: list[str] = field(default_factory=list)
 
 
@@ -68,6 +69,15 @@ def order_of(mapping: Mapping, schema: RelationalSchema) -> Order:
                     for edge in stuck
                 )
             order.groups.append(Group(tuple(group), together=True))
+            columns = {(edge.source, edge.table, edge.column) for edge in inside}
+            order.late |= columns
+            order.kept |= columns
+            order.problems.extend(
+                f"{edge.path}: {edge.target} takes its keys from a sequence, which is not known yet"
+                f" when {edge.table}.{edge.column} must be there: take another form of key"
+                for edge in must
+                if (rule := mapping.of(edge.target)) and rule.key.form == "serial"
+            )
             continue
         order.groups.append(Group(tuple(sequence)))
         place = {name: number for number, name in enumerate(sequence)}

@@ -29,8 +29,13 @@ def shape_of(
     schema: RelationalSchema,
     policy: Dangling,
     late: Collection[LateColumn],
+    kept: Collection[LateColumn] = (),
 ) -> StreamShape:
-    """Return what a collection fills; `late` names the columns that are set in a second pass."""
+    """Return what a collection fills.
+
+    `late` names the columns that are settled in a second pass, `kept` those of them that are
+    written at once.
+    """
     place = f"collections.{rule.collection}"
     serial = rule.key.form == "serial"
     tables = [
@@ -43,6 +48,7 @@ def shape_of(
             (rule.key.column,),
             policy,
             late,
+            kept,
             place,
             serial=serial,
         )
@@ -59,6 +65,7 @@ def shape_of(
                 child_identity(child, table) or (),
                 policy,
                 late,
+                kept,
                 f"{place}.children.{child.source}",
                 parent=child.parent,
                 source=child.source,
@@ -114,6 +121,7 @@ def _rows(
     identity: tuple[str, ...],
     policy: Dangling,
     late: Collection[LateColumn],
+    kept: Collection[LateColumn],
     path: str,
     *,
     parent: str | None = None,
@@ -142,6 +150,7 @@ def _rows(
                 and column.nullable
                 and not rule.required,
                 late=(owner.collection, table.name.name, rule.column) in late,
+                kept=(owner.collection, table.name.name, rule.column) in kept,
                 extra=extra,
                 path=f"{path}.columns.{rule.column}",
                 source=".".join(part for part in (source, rule.source) if part not in ("", ".")),

@@ -7,6 +7,7 @@ Promises  A document becomes all of its rows or none.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
@@ -33,7 +34,8 @@ class Reference:
     key: str  # column of that table
     serial: bool
     null_dangling: bool  # else: to quarantine
-    late: bool  # its rows may come after this one: set in a second pass
+    late: bool  # its rows may come after this one: set, or checked, in a second pass
+    kept: bool  # late, and written at once: its foreign key is deferred
     extra: int  # place in the row of its extra values
     path: str  # in the mapping file
     source: str  # path in the document
@@ -224,6 +226,30 @@ class RowWriter(Protocol):
             Violation: the server refused a row.
 
         """
+
+
+class LatePort(Protocol):
+    """Settles the references that a group of collections put off."""
+
+    taken_back: Counter[tuple[str, str]]  # rows by table and action
+
+    def settle(self) -> None:
+        """Set what leads somewhere; take out documents that must not stay."""
+
+    def counts(self, collection: str) -> tuple[int, int, int]:
+        """Return how many documents were taken out that had been inserted, updated, unchanged."""
+
+    def updated(self, collection: str) -> int:
+        """Return how many documents changed by a late reference alone."""
+
+    def nulled(self, collection: str) -> dict[str, int]:
+        """Return how many late references of each column became NULL by policy."""
+
+    def doomed(self, collection: str, ids: Sequence[str]) -> dict[str, tuple[str, str, str]]:
+        """Return (column, path, reason) of those documents that were taken out."""
+
+    def forget(self) -> None:
+        """Remove the notes of this run."""
 
 
 class Violation(Exception):

@@ -204,6 +204,13 @@ class Statements:
     def put_off(self, number: int) -> sql.Composed:
         """Keep a late reference that leads nowhere yet for later, and the row's value meanwhile."""
         reference = self.late[number]
+        if reference.kept:
+            return sql.SQL("UPDATE {} s SET {} = {} WHERE {}").format(
+                self.stage,
+                self.late_value(number),
+                self.shown(reference),
+                self.dangles(reference),
+            )
         return sql.SQL(
             "UPDATE {} s SET {} = {}, {} = (SELECT t.{} FROM {} t WHERE {}) WHERE {}"
         ).format(

@@ -39,7 +39,7 @@ SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off;
 SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO, YMD'; SET LOCAL IntervalStyle = 'iso_8601';
 SET LOCAL extra_float_digits = 1; SET LOCAL bytea_output = 'hex'; SET LOCAL lock_timeout = '60s';
 """
-_VIOLATIONS = ("22", "23", "44", "P0")  # classes of SQLSTATE that rows are to blame for
+VIOLATIONS = ("22", "23", "44", "P0")  # classes of SQLSTATE that rows are to blame for
 
 _ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 _needs_escape = re.compile(r"[\\\t\n\r]").search
@@ -221,7 +221,7 @@ def violations(shape: StreamShape) -> Iterator[None]:
     try:
         yield
     except psycopg.Error as error:
-        if error.sqlstate is None or error.sqlstate[:2] not in _VIOLATIONS:
+        if error.sqlstate is None or error.sqlstate[:2] not in VIOLATIONS:
             raise faults.translate(error, f"cannot write to {shape.main.table.name}") from error
         raise Violation(fault_of(error, shape.main.table.name.name)) from error
 

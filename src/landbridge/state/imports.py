@@ -7,13 +7,16 @@ Promises  An import's stream is its own: no sync takes its table for one that la
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
 import psycopg
 from psycopg.types.json import Jsonb
 
-from landbridge.state import quarantine
+from landbridge.state import leases, quarantine
+from landbridge.state.leases import Holder
 from landbridge.state.streams import StreamKey, StreamRecord
 
 Connection = psycopg.Connection[Any]
@@ -100,3 +103,29 @@ def find_run(connection: Connection, run: str) -> ImportRun | None:
 def mark_undone(connection: Connection, run: str) -> None:
     """Write that an import was taken back."""
     connection.execute("UPDATE landbridge.run SET undone_at = now() WHERE id = %s", (run,))
+
+
+@contextmanager
+def held(
+    connection: Connection, run: str, holder: Holder, pids: Callable[[], list[int]]
+) -> Iterator[None]:
+    """Hold every stream of an import, so that no other run works on them meanwhile.
+
+    Raises:
+        BusyError: a living run holds one.
+
+    """
+    rows = connection.execute(
+        "SELECT s.id, s.database || '.' || s.collection FROM landbridge.stream s"
+        " WHERE s.method = 'import' AND EXISTS (SELECT FROM landbridge.import_journal j"
+        " WHERE j.run_id = %s AND j.table_schema = s.target_schema AND j.collection = s.collection)"
+        " ORDER BY s.id",
+        (run,),
+    ).fetchall()
+    try:
+        for number, name in rows:
+            leases.acquire(connection, number, holder, pids(), name)
+        yield
+    finally:
+        with suppress(Exception):
+            leases.release_all(connection, holder)

@@ -55,6 +55,20 @@ CREATE UNLOGGED TABLE landbridge.import_pending (
     second       text,
     unchanged    boolean NOT NULL,
     changed      boolean NOT NULL DEFAULT false,
+    target       text,
     PRIMARY KEY (run_id, place, id)
 );
 COMMENT ON COLUMN landbridge.import_pending.place IS 'key path of the column in the mapping';
+
+-- Documents that are taken out again, because what they refer to never came.
+CREATE UNLOGGED TABLE landbridge.import_doomed (
+    run_id     uuid NOT NULL,
+    collection text NOT NULL,
+    source_id  text NOT NULL,
+    place      text NOT NULL,
+    reason     text NOT NULL,
+    inserted   boolean NOT NULL,
+    updated    boolean NOT NULL,
+    reverted   boolean NOT NULL DEFAULT false,
+    PRIMARY KEY (run_id, collection, source_id)
+);
