@@ -181,3 +181,17 @@ def test_a_schema_file_that_is_none(mongo_uri: str, tmp_path: Path) -> None:
     binary.write_bytes(b"\xff\xfe")
     with pytest.raises(SchemaFileError, match="UTF-8"):
         bridge.propose_mapping(mongo_uri, binary)
+
+
+def test_a_reference_to_what_is_left_out(
+    mongo_uri: str, mongo: Database[dict[str, Any]], postgres_uri: str
+) -> None:
+    with psycopg.connect(postgres_uri, autocommit=True) as postgres:
+        postgres.execute(RENTALS)
+    mongo["films"].insert_one({"title": "F", "language": ObjectId(), "length": "long"})
+    proposed = bridge.propose_mapping(mongo_uri, postgres_uri)
+    assert (
+        "# language_id: needs a source or a default"
+        " (integer; refers to language, which no collection fills)" in proposed.text
+    )
+    assert "# length: length holds string, which smallint doesn't take" in proposed.text

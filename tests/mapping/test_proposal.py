@@ -150,3 +150,24 @@ def test_a_proposal_is_imported_as_it_is(
     for table, rows in filled.rows.items():
         count = sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(table))
         assert postgres.execute(count).fetchone() == (rows,), table
+
+
+def test_an_archive_gives_what_its_source_gives(
+    mongo_uri: str, mongo: Database[dict[str, Any]], tmp_path: Path
+) -> None:
+    fill(mongo, scale=100)
+    folder = str(tmp_path / "archive")
+    bridge.export(mongo_uri, out=folder)
+    live = bridge.propose_mapping(mongo_uri, PRISMA)
+    archived = bridge.propose_mapping(folder, PRISMA)
+    assert archived.text == live.text and archived.collections == live.collections
+
+
+def test_files_of_another_tool_are_sampled(mongo_uri: str, tmp_path: Path) -> None:
+    lines = [f'{{"_id": {n}, "name": "Search {n}", "user": "u{n}"}}' for n in range(300)]
+    (tmp_path / "searches.json").write_text("\n".join([*lines, "{broken"]))
+    (tmp_path / "users.jsonl").write_text('{"_id": "u5", "email": "a@b.c"}\n')
+    proposed = bridge.propose_mapping(str(tmp_path), PRISMA, documents=100)
+    searches, users = proposed.collections
+    assert (searches.documents, users.documents) == (100, 1)
+    assert "# looked at 100 of 300 documents" in proposed.text

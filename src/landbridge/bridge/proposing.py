@@ -15,21 +15,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bson import ObjectId
-
+from landbridge.bridge import surveying
 from landbridge.bridge.run import silent
 from landbridge.config import selection
 from landbridge.errors import MatchlessError, SchemaFileError, TargetMissingError
-from landbridge.mapping.known_ids import KnownIds, shares
+from landbridge.mapping.known_ids import shares
 from landbridge.mapping.prisma import read_prisma
-from landbridge.mapping.profile import CollectionProfile, Profiler
+from landbridge.mapping.profile import CollectionProfile
 from landbridge.mapping.propose import CollectionProposal, Proposal, propose
 from landbridge.mapping.writing import write_mapping
 from landbridge.model.relational import RelationalSchema
-from landbridge.model.stream import Collection
-from landbridge.model.summary import Observer, Progress
-from landbridge.mongo import catalog, survey
-from landbridge.mongo.connect import Connection, connect
+from landbridge.model.summary import Observer
 from landbridge.postgres import faults
 from landbridge.postgres.connect import open_connection
 from landbridge.postgres.relational import read_schema
@@ -38,7 +34,6 @@ from landbridge.postgres.uris import schema_of
 DOCUMENTS = 100_000  # of a collection that are looked at, unless told otherwise
 SCHEMA = "public"
 SCHEMA_FILE_BYTES_MAX = 10_000_000
-TELL_EVERY = 1000  # documents
 NAMES_SHOWN_MAX = 10
 
 HEAD = (
@@ -91,7 +86,7 @@ def propose_mapping(
     """Return a mapping of collections to the tables that exist.
 
     Args:
-        source: URI of a MongoDB with its database.
+        source: URI of a MongoDB with its database, or the place of an archive.
         target: URI of a PostgreSQL, or the path of a Prisma schema file.
         schema: that holds the tables; else the one that the URI names by `?schema=`, or `public`.
         select: names or patterns of collections; all where it is empty.
@@ -160,13 +155,10 @@ def _look(
     observer: Observer,
 ) -> tuple[list[CollectionProfile], dict[tuple[str, str], dict[str, float]]]:
     """Return what the chosen collections hold, and what their fields refer to."""
-    with connect(source) as mongo:
-        available = catalog.collections(mongo)
-        chosen = [
-            catalog.with_sizes(mongo, one) for one in selection.select(available, select, exclude)
-        ]
-        profiles = [_profile(mongo, one, documents, observer) for one in chosen]
-        known = {one.name: _known(mongo, one, profiles) for one in chosen}
+    with surveying.opened(source) as survey:
+        chosen = selection.select(survey.collections(), select, exclude)
+        profiles = [survey.look(one, documents, observer) for one in chosen]
+        known = survey.known(chosen, profiles)
     references = {
         (profile.name, path): found
         for profile in profiles
@@ -174,43 +166,6 @@ def _look(
         if (found := shares(candidates, known))
     }
     return profiles, references
-
-
-def _profile(
-    mongo: Connection, collection: Collection, documents: int, observer: Observer
-) -> CollectionProfile:
-    profiler = Profiler(collection.name)
-    total = collection.documents
-    expected = documents if total is None else min(total, documents)
-    read = 0
-    for document in survey.survey(mongo, collection, documents):
-        profiler.add(document)
-        read += 1
-        if read % TELL_EVERY == 0:
-            observer(Progress(collection.stream, "reading", read, expected))
-    observer(Progress(collection.stream, "done", read, expected))
-    if total is None and read == documents:
-        return profiler.result(None)  # a view: there may be more
-    # An estimate may be off: what was read to its end is whole.
-    sampled = total is not None and total > documents
-    return profiler.result(total if sampled else read)
-
-
-def _known(
-    mongo: Connection, collection: Collection, profiles: Sequence[CollectionProfile]
-) -> KnownIds:
-    """Return those values of all profiles that are ids of a collection."""
-    values: dict[Any, None] = {}
-    for profile in profiles:
-        for _, candidates in profile.candidates():
-            for value in candidates:
-                values[value] = None
-                if isinstance(value, ObjectId):
-                    values[str(value)] = None  # an id may be kept as its digits
-    found = KnownIds(len(values))
-    for value in survey.known_ids(mongo, collection, list(values)):
-        found.add(value)
-    return found
 
 
 def _check(proposal: Proposal, schema: RelationalSchema) -> None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from landbridge.cli.command import Command, Group, common_options, option, selection_options
-from landbridge.cli.ends import TARGET_VARIABLE, find_source, find_target
+from landbridge.cli.ends import SOURCE_VARIABLE, TARGET_VARIABLE, find_source, find_target
 from landbridge.cli.sync import split_names
 from landbridge.errors import UsageError
 
@@ -41,9 +41,10 @@ def mapping() -> None:
 @option(
     "--from",
     "source",
-    metavar="URI",
+    metavar="URI|DIR",
     group=ENDS,
-    help="The MongoDB, with its database. Or set MONGO_URI.",
+    help="The MongoDB, with its database, or an archive: a folder or s3://… "
+    f"Or set {SOURCE_VARIABLE}.",
 )
 @option(
     "--to",
@@ -100,7 +101,7 @@ def propose(
     Examples:
       landbridge mapping propose --from mongodb://localhost/estate \\
           --to postgresql://localhost/estate --out mapping.yml
-      landbridge mapping propose --from mongodb://localhost/estate --to prisma/schema.prisma
+      landbridge mapping propose --from output/2026-11-25T14-00-00Z --to prisma/schema.prisma
       landbridge mapping propose --collections users,properties --json
     """
     if out is not None and out.exists():
@@ -109,7 +110,7 @@ def propose(
             why="a mapping that a person may have edited is never written over",
             fix="name another file by --out, or move that one away",
         )
-    origin = find_source(source).uri
+    origin = _origin(source)
     goal = _goal(target)
 
     from landbridge import bridge
@@ -134,6 +135,13 @@ def propose(
     if out is None:
         click.echo(proposed.text, nl=False)
     show_summary(proposed, out)
+
+
+def _origin(source: str | None) -> str:
+    """Return the URI of a MongoDB, or where an archive lies."""
+    if source and ("://" not in source or source.startswith("s3://")):
+        return source
+    return find_source(source).uri
 
 
 def _goal(target: str | None) -> str | Path:

@@ -247,7 +247,7 @@ def _say(draft: _Draft, place: Place, filled: Filled) -> None:
         for one in filled.missing
     ]
     ends += [
-        f"{one.name}: {filled.unsuitable[one.name]}, which {one.type} doesn't take"
+        f"{one.name}: {filled.unsuitable[one.name]}"
         for one in filled.unfilled
         if one.name in filled.unsuitable
     ]

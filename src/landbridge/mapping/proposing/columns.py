@@ -60,7 +60,7 @@ class Filled:
     points: tuple[str, ...] = ()
     missing: tuple[RelationalColumn, ...] = ()  # have to be filled, and nothing fills them
     unfilled: tuple[RelationalColumn, ...] = ()  # may stay empty, or have a default
-    unsuitable: Mapping[str, str] = field(default_factory=dict)  # column -> why not its namesake
+    unsuitable: Mapping[str, str] = field(default_factory=dict)  # column -> why nothing does
     taken: tuple[str, ...] = ()  # paths
 
 
@@ -95,9 +95,21 @@ def fill(
         points=(*points, *(f"{one.name}: needs a source or a default" for one in missing)),
         missing=missing,
         unfilled=tuple(one for one in empty if one not in missing),
-        unsuitable=_unsuitable(empty, fields),
+        unsuitable=_homeless_references(table, empty, around) | _unsuitable(empty, fields),
         taken=tuple(found.field.path for found in matches.values()),
     )
+
+
+def _homeless_references(
+    table: RelationalTable, empty: Sequence[RelationalColumn], around: Surroundings
+) -> dict[str, str]:
+    """Return the columns that refer to tables which no collection fills."""
+    return {
+        key.columns[0]: f"refers to {key.target.name}, which no collection fills"
+        for key in table.foreign_keys
+        if key.columns[0] in {one.name for one in empty}
+        and key.target.name not in around.collections
+    }
 
 
 def _unsuitable(
@@ -108,7 +120,8 @@ def _unsuitable(
     for column in empty:
         for one in fields:
             if one.present and wording.field_likeness(one.path, column.name) >= NAMESAKE:
-                found.setdefault(column.name, f"{one.path} holds {suitability.seen(one)}")
+                why = f"{one.path} holds {suitability.seen(one)}, which {column.type} doesn't take"
+                found.setdefault(column.name, why)
     return found
 
 
