@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import psycopg
 import pytest
 from bson import Decimal128, ObjectId
 from pymongo.database import Database
+from tests.docs.sources import shop
 
 from landbridge import bridge
 from landbridge.errors import MatchlessError, SchemaFileError, TargetMissingError
@@ -148,6 +150,22 @@ def test_a_column_that_only_one_reference_can_fill(
     rule = next(one for one in post.columns if one.column == "written_by")
     assert (rule.source, rule.cast, rule.to, rule.dangling) == ("owner", "id", "authors", "null")
     assert rule.confidence == 0.6
+
+
+def test_what_the_page_shows(
+    mongo_uri: str,
+    mongo: Database[dict[str, Any]],
+    postgres_uri: str,
+    postgres: psycopg.Connection[Any],
+) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "mapping.md").read_text("utf-8")
+    blocks: dict[str, str] = {}
+    for language, text in re.findall(r"```(sql|yaml)\n(.*?)```", page, re.DOTALL):
+        blocks.setdefault(language, text)  # the first of each is the example
+    for name, documents in shop():
+        mongo[name].insert_many(documents)
+    postgres.execute(blocks["sql"])
+    assert blocks["yaml"] in bridge.propose_mapping(mongo_uri, postgres_uri).text
 
 
 def test_nothing_in_common(
