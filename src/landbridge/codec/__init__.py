@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from landbridge.codec import parsing, picking
 from landbridge.codec.batches import batch_of, documents_in
-from landbridge.codec.ids import extended_json, id_document, id_of, id_text
+from landbridge.codec.ids import extended_json, id_document, id_of, id_text, key_of
 from landbridge.codec.key import canonical_key
 from landbridge.codec.lines import LineWriter, PureLineWriter, unwritable
 from landbridge.codec.parsing import BrokenLine, Parsed
@@ -72,6 +72,7 @@ __all__ = [
     "id_of",
     "id_of_key",
     "id_text",
+    "key_of",
     "line_writer",
     "members",
     "parse_lines",

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from landbridge.codec.binaries import payload, uuid_text
 from landbridge.codec.json import JsonWriter, LenientWriter
+from landbridge.codec.key import canonical_key
 from landbridge.codec.marks import Marks
 from landbridge.codec.numbers import decimal, decimal_text, double, double_text, integer
 from landbridge.codec.text import raw_string, written
@@ -38,6 +39,14 @@ def id_of(document: bytes) -> tuple[int, bytes] | None:
     """Return the type byte and the value bytes of a document's `_id`, None where it has none."""
     element = _id_element(document)
     return None if element is None else (element.type_byte, element.value)
+
+
+def key_of(identity: tuple[int, bytes] | None) -> bytes | None:
+    """Return the canonical key of what `id_of` returned; None where there is none."""
+    try:
+        return None if identity is None else canonical_key(*identity)
+    except Refused:
+        return None
 
 
 def id_document(type_byte: int, value: bytes) -> bytes:

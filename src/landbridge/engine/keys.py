@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from landbridge.codec import batch_of, encoder_for, id_document, id_of, slow_encoder
+from landbridge.codec import batch_of, encoder_for, id_document, id_of, key_of, slow_encoder
 from landbridge.model.batch import Batch
 from landbridge.model.kinds import Kind
 from landbridge.model.plan import Column, Field, Op, Plan, Role, Slot, TablePlan
@@ -101,3 +101,9 @@ def batches_of(documents: list[bytes]) -> Iterable[Batch]:
     """Yield documents as batches of bounded size."""
     for start in range(0, len(documents), _IDS_A_BATCH):
         yield batch_of(documents[start : start + _IDS_A_BATCH])
+
+
+def entries_with(ids: Iterable[bytes], entries: Iterable[tuple[int, bytes]]) -> list[int]:
+    """Return which of some numbered documents have one of these ids, each `{_id: …}`."""
+    keys = {key_of(id_of(one)) for one in ids} - {None}
+    return [entry for entry, document in entries if key_of(id_of(document)) in keys]

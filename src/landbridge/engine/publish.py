@@ -12,13 +12,13 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from landbridge.codec import id_text
 from landbridge.engine.copying import Account, Copier
 from landbridge.engine.keys import (
     GONE_KEYS,
     OPEN_KEYS,
     QUARANTINED_KEYS,
     batches_of,
+    entries_with,
     key_plan,
     stage_entries,
     stage_keys,
@@ -191,13 +191,12 @@ class Publisher:
 
     def _forget_entries(self, ids: Sequence[bytes]) -> Account:
         """Forget what this load set aside of documents with these ids; return the correction."""
-        forgotten = quarantine.forget_documents(
-            self.work.session.connection,
-            self.work.stream.id,
-            self.work.generation,
-            [id_text(one) for one in ids],
+        work, connection = self.work, self.work.session.connection
+        entries = entries_with(
+            ids, quarantine.documents_of(connection, work.stream.id, work.generation)
         )
-        return Account(documents=-forgotten, rejected=-forgotten)
+        quarantine.forget(connection, entries)
+        return Account(documents=-len(entries), rejected=-len(entries))
 
     # -- a first load, or a table that takes another's place ------------------------------------
 

@@ -16,11 +16,11 @@ from landbridge.errors import ArchiveError, ArchiveMissingError
 from landbridge.files.compression import compression_of
 from landbridge.files.manifest import read_manifest
 from landbridge.files.names import collection_of
+from landbridge.files.progress import PROGRESS_NAME
 from landbridge.files.store import Store
 from landbridge.model.archive import MANIFEST_NAME, ArchiveFile, Manifest
 from landbridge.model.stream import Collection
 
-PROGRESS_NAME = "export.progress.json"  # of an export that has not ended
 NAMES_SHOWN_MAX = 5
 
 
@@ -68,11 +68,10 @@ class Archive:
         expected = entry.expected
         size = self.store.size(entry.name)
         if size is None:
-            raise ArchiveMissingError(
-                f"{entry.name} is not in {self.store.place}",
-                why=f"{MANIFEST_NAME} names it, for the collection {entry.collection}",
-                fix=f"copy the whole archive, or leave it out: --exclude {entry.collection}",
-            )
+            raise self._missing(entry.name, entry.collection)
+        beside = expected.rejected_name if expected is not None and expected.rejected else None
+        if beside is not None and self.store.size(beside) is None:
+            raise self._missing(beside, entry.collection)
         if expected is not None and size != expected.bytes:
             raise ArchiveError(
                 f"{entry.name} in {self.store.place} is not the file that was exported",
@@ -80,13 +79,20 @@ class Archive:
                 fix="copy the file again, or export it again",
             )
 
+    def _missing(self, name: str, collection: str) -> ArchiveMissingError:
+        return ArchiveMissingError(
+            f"{name} is not in {self.store.place}",
+            why=f"{MANIFEST_NAME} names it, for the collection {collection}",
+            fix=f"copy the whole archive, or leave it out: --exclude {collection}",
+        )
+
     def _collection(self, database: str, name: str) -> Collection:
         entries = self.files_of(name)
         known = [entry.expected for entry in entries if entry.expected is not None]
         plain = all(compression_of(entry.name) == "none" for entry in entries)
         documents = size = None
         if len(known) == len(entries):
-            documents = sum(file.documents for file in known)
+            documents = sum(file.documents + file.rejected for file in known)
             size = sum(file.bytes_plain for file in known)
         elif plain:
             size = sum(entry.bytes for entry in entries)
@@ -146,12 +152,6 @@ def _with_manifest(store: Store, manifest: Manifest, names: Sequence[str]) -> Ar
         more = f" and {len(others) - NAMES_SHOWN_MAX} more" if len(others) > NAMES_SHOWN_MAX else ""
         shown = ", ".join(others[:NAMES_SHOWN_MAX])
         notes.append(f"{shown}{more}: not in {MANIFEST_NAME}, and left alone")
-    for file in manifest.files:
-        if file.rejected:
-            notes.append(
-                f"{file.collection}: {file.rejected} documents are in {file.rejected_name}, because"
-                " they can't be lines, and are not imported"
-            )
     return Archive(store, manifest, entries, tuple(notes))
 
 

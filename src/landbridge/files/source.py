@@ -17,9 +17,11 @@ from types import TracebackType
 from landbridge.codec import Parsed, batch_of, documents_in, parse_lines
 from landbridge.errors import ArchiveError, BrokenLineError
 from landbridge.files.archive import Archive, Entry
-from landbridge.files.chunks import LINE_BYTES_MAX, LongLine, whole_lines
+from landbridge.files.chunks import CHUNK_BYTES, LINE_BYTES_MAX, LongLine, whole_lines
 from landbridge.files.reading import chunks
+from landbridge.files.rejected import rejected_documents
 from landbridge.files.versions import last_versions
+from landbridge.model.archive import ArchiveFile
 from landbridge.model.batch import Aside, Batch, Problem
 from landbridge.model.importing import OnError
 from landbridge.model.stream import Collection, IdRange
@@ -79,6 +81,8 @@ class FileSource:
     def _batches(self) -> Generator[Batch, None, None]:
         for entry in self._archive.files_of(self.collection.name):
             yield from self._batches_of(entry)
+            if entry.expected is not None and entry.expected.rejected:
+                yield from self._rejected_of(entry.expected)
 
     def _last_of(self, ids: Sequence[bytes]) -> Generator[Batch, None, None]:
         if self._on_error == "stop":
@@ -111,6 +115,29 @@ class FileSource:
             if done.documents or broken:
                 yield Batch(done.array, 0, len(done.array), aside=tuple(broken))
         self._confirm(entry, digest.hexdigest(), documents)
+
+    def _rejected_of(self, file: ArchiveFile) -> Iterator[Batch]:
+        """Read the documents that have no line, as many as the manifest says."""
+        documents: list[bytes] = []
+        count = size = 0
+        for kept in rejected_documents(self._archive.store, file.rejected_name):
+            count += 1
+            if kept.document is None:
+                where = f"line {kept.number} of {file.rejected_name}"
+                yield _aside([self._refused(where, kept.line, "it holds no document")])
+                continue
+            documents.append(kept.document)
+            size += len(kept.document)
+            if size > CHUNK_BYTES:
+                yield batch_of(documents)
+                documents, size = [], 0
+        if documents:
+            yield batch_of(documents)
+        if count != file.rejected:
+            raise self._another(
+                file.rejected_name,
+                f"it has {count:,} documents, and the manifest says {file.rejected:,}",
+            )
 
     def _opening(self, entry: Entry, chunk: bytes) -> int:
         """Return where the first line begins, once the file looks like one of lines.
@@ -190,11 +217,14 @@ class FileSource:
         elif documents != expected.documents:
             why = f"it has {documents:,} lines, and the manifest says {expected.documents:,}"
         if why is not None:
-            raise ArchiveError(
-                f"{entry.name} in {self._archive.store.place} is not the file that was exported",
-                why=why,
-                fix="copy the file again, or export it again",
-            )
+            raise self._another(entry.name, why)
+
+    def _another(self, name: str, why: str) -> ArchiveError:
+        return ArchiveError(
+            f"{name} in {self._archive.store.place} is not the file that was exported",
+            why=why,
+            fix="copy the file again, or export it again",
+        )
 
 
 class FileRead:

@@ -12,13 +12,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from landbridge.codec import (
-    Refused,
     batch_of,
-    canonical_key,
     documents_in,
     extended_json,
     id_of,
     id_text,
+    key_of,
     pick,
 )
 from landbridge.model.batch import Aside, Batch, Problem
@@ -29,7 +28,7 @@ _REASON = "a later document of the same files has this _id"
 
 def last_versions(read: Callable[[], Iterator[Batch]], ids: Sequence[bytes]) -> Iterator[Batch]:
     """Yield the documents with these ids, each a BSON document `{_id: …}`; `read` reads all."""
-    last = dict.fromkeys(filter(None, (_key(id_of(one)) for one in ids)), -1)
+    last = dict.fromkeys(filter(None, (key_of(id_of(one)) for one in ids)), -1)
     for number, key, _ in _wanted(read, last):
         last[key] = number
     newest: list[bytes] = []
@@ -54,19 +53,12 @@ def _wanted(
     number = 0
     for batch in read():
         identities = pick(batch.data, batch.offset, [[b"_id"]])
-        found = [_key((raw[0], raw[1:]) if raw else None) for (raw,) in identities]
+        found = [key_of((raw[0], raw[1:]) if raw else None) for (raw,) in identities]
         if not keys.keys().isdisjoint(found):
             for place, (key, document) in enumerate(zip(found, documents_in(batch), strict=True)):
                 if key is not None and key in keys:
                     yield number + place, key, document
         number += len(identities)
-
-
-def _key(identity: tuple[int, bytes] | None) -> bytes | None:
-    try:
-        return None if identity is None else canonical_key(*identity)
-    except Refused:
-        return None
 
 
 def _set_aside(document: bytes) -> Aside:

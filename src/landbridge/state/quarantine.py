@@ -96,15 +96,9 @@ def forget_repeated(connection: Connection, stream_id: int, generation: int) -> 
     ).rowcount
 
 
-def forget_documents(
-    connection: Connection, stream_id: int, generation: int, document_ids: Sequence[str]
-) -> int:
-    """Forget what one load set aside of the documents with these ids; count them."""
-    return connection.execute(
-        "DELETE FROM landbridge.quarantine WHERE stream_id = %s AND generation = %s"
-        " AND document_id = ANY(%s)",
-        (stream_id, generation, [storable(one) for one in document_ids]),
-    ).rowcount
+def forget(connection: Connection, entries: Sequence[int]) -> None:
+    """Forget entries of a load that is not published yet."""
+    connection.execute("DELETE FROM landbridge.quarantine WHERE id = ANY(%s)", (list(entries),))
 
 
 def supersede(
