@@ -12,23 +12,20 @@ import hashlib
 import logging
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, closing, contextmanager
 from typing import Any
 
+from landbridge.bridge.mapped_check import check_data, first_violation
+from landbridge.bridge.mapped_task import Asked, Task, checked
 from landbridge.bridge.run import Run, begun, error_of, finish, silent
 from landbridge.config import selection
 from landbridge.engine import import_late, importing
 from landbridge.engine.importing import Import, ImportJob
-from landbridge.errors import InternalError, LandbridgeError, MappingError
+from landbridge.errors import InternalError, LandbridgeError
 from landbridge.mapping import check
-from landbridge.mapping.conversion import Converter
 from landbridge.mapping.document import read_mapping
-from landbridge.mapping.order import Order, order_of
 from landbridge.mapping.rules import Dangling, Mapping
-from landbridge.mapping.shape import shape_of
 from landbridge.model.importing import OnError, RowWriter
-from landbridge.model.relational import RelationalSchema
 from landbridge.model.stream import Source
 from landbridge.model.summary import Observer, StreamSummary, Summary
 from landbridge.model.tables import Session
@@ -38,7 +35,6 @@ from landbridge.mongo.source import CollectionSource
 from landbridge.postgres import faults
 from landbridge.postgres.connect import Target
 from landbridge.postgres.late import LateWriter
-from landbridge.postgres.relational import read_schema
 from landbridge.postgres.session import PostgresSession
 from landbridge.postgres.upsert import Upserter
 from landbridge.state import imports, streams
@@ -49,19 +45,6 @@ SNAPSHOT_DOCUMENTS_MAX = 1_000_000  # the server keeps the past for five minutes
 DEFERRED = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ; SET CONSTRAINTS ALL DEFERRED"
 
 _log = logging.getLogger("landbridge")
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """What an import was asked for, beside its ends."""
-
-    mapping: Mapping
-    mapping_text: str
-    schema: RelationalSchema
-    order: Order
-    batch_size: int
-    on_error: OnError
-    dangling: Dangling
 
 
 def import_mapped(
@@ -109,10 +92,16 @@ def import_mapped(
         sources, notes = stack.enter_context(
             _opened(mapping, input=input, source=source, select=select, exclude=exclude)
         )
+        asked = Asked(mapping, mapping_text, mapping_name, batch_size, on_error, dangling)
+        if dry_run:
+            database = stack.enter_context(closing(Target(target, "landbridge dry run", 1)))
+            task = checked(database, asked)
+            planned = check_data(database, list(sources.values()), task, observer or silent)
+            notes += [*check.notes(mapping, task.schema), "a dry run: nothing was written"]
+            error = first_violation(planned) if on_error == "stop" else None
+            return Summary(tuple(planned), time.monotonic() - began, error, notes=tuple(notes))
         run = stack.enter_context(begun(target, "import", observer or silent))
-        task = _checked(
-            run.target, mapping, mapping_text, mapping_name, batch_size, on_error, dangling
-        )
+        task = checked(run.target, asked)
         notes += check.notes(mapping, task.schema)
         with run.target.session() as session, faults.translated("cannot begin the import"):
             imports.forget_old(session.connection)
@@ -120,39 +109,6 @@ def import_mapped(
         error = error_of(done)
         finish(run, error)
     return Summary(tuple(done), time.monotonic() - began, error, run.id, tuple(notes))
-
-
-def _checked(
-    target: Target,
-    mapping: Mapping,
-    text: str,
-    name: str,
-    batch_size: int,
-    on_error: OnError,
-    dangling: Dangling,
-) -> Task:
-    """Hold the mapping against the tables.
-
-    Raises:
-        MappingError: they do not agree.
-
-    """
-    with target.session() as session, faults.translated("cannot read the target's schema"):
-        schema = read_schema(session.connection, mapping.schema)
-    if schema is None:
-        raise MappingError(
-            f"{name} cannot be used with this database",
-            [f"schema: there is no schema {mapping.schema}"],
-            fix="create it with its tables first, or correct its name",
-        )
-    if found := check.problems(mapping, schema):
-        raise MappingError(
-            f"{name} does not agree with the tables of {mapping.schema}",
-            found,
-            fix="mend the mapping, or the tables; nothing was written",
-        )
-    order = order_of(mapping, schema)
-    return Task(mapping, text, schema, order, batch_size, on_error, dangling)
 
 
 @contextmanager
@@ -273,11 +229,8 @@ def _load_group(
 
 def _job(run: Run, source: Source, task: Task, together: bool) -> ImportJob:
     collection = source.collection
-    rule = task.mapping.of(collection.name)
-    assert rule is not None
-    shape = shape_of(
-        task.mapping, rule, task.schema, task.dangling, task.order.late, task.order.kept
-    )
+    converter = task.converter(collection)
+    shape = converter.shape
 
     def writer_for(session: Session, record: StreamRecord) -> RowWriter:
         connection = session.connection
@@ -288,20 +241,22 @@ def _job(run: Run, source: Source, task: Task, together: bool) -> ImportJob:
         return Upserter(connection, shape, run.id, guard, together)
 
     documents = collection.documents
-    settings: dict[str, Any] = {"mapping": task.mapping_text, "dangling": task.dangling}
+    settings: dict[str, Any] = {"mapping": task.asked.text, "dangling": task.asked.dangling}
     return ImportJob(
         source=source,
-        converter=Converter(task.mapping, rule, shape, collection.database),
+        converter=converter,
         writer_for=writer_for,
-        key=StreamKey(collection.database, collection.name, task.schema.name, rule.table),
+        key=StreamKey(
+            collection.database, collection.name, task.schema.name, shape.main.table.name.name
+        ),
         settings=settings,
-        fingerprint=hashlib.blake2b(task.mapping_text.encode(), digest_size=16).digest(),
+        fingerprint=hashlib.blake2b(task.asked.text.encode(), digest_size=16).digest(),
         run=run.id,
         holder=run.holder,
         pids=lambda: run.target.pids,
         observer=run.observer,
         stopping=run.stopping.is_set,
-        batch_size=task.batch_size,
-        on_error=task.on_error,
+        batch_size=task.asked.batch_size,
+        on_error=task.asked.on_error,
         snapshot=documents is not None and documents <= SNAPSHOT_DOCUMENTS_MAX and source.snapshots,
     )

@@ -216,6 +216,23 @@ class Written:
     nulled: dict[str, int] = field(default_factory=dict)  # column -> references set to NULL
 
 
+@dataclass(slots=True)
+class Probed:
+    """What would become of a document's rows, or what keeps it out."""
+
+    states: list[tuple[str, str]] = field(default_factory=list)  # table; i, u or =
+    # By the path of a reference: of each row that has one, whether its row is there already.
+    leads: dict[str, list[bool]] = field(default_factory=dict)
+    fault: Fault | None = None
+
+
+class ProbePort(Protocol):
+    """Looks at rows and tables, and writes nothing."""
+
+    def examine(self, shape: StreamShape, documents: Sequence[Mapped]) -> list[Probed]:
+        """Return what would become of each document."""
+
+
 class RowWriter(Protocol):
     """Writes the rows of one collection, a batch at a time."""
 

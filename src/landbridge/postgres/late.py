@@ -18,8 +18,7 @@ import psycopg
 from psycopg import sql
 
 from landbridge.model.importing import Reference, RowShape, StreamShape
-from landbridge.postgres import faults
-from landbridge.postgres.ddl import identifier
+from landbridge.postgres import faults, quoting
 from landbridge.postgres.staged import Statements
 from landbridge.postgres.undo import Undo
 from landbridge.postgres.upsert import SETTINGS, VIOLATIONS, fault_of
@@ -139,7 +138,7 @@ class LateWriter:
         for table in ("import_pending", "import_doomed"):
             self._connection.execute(
                 sql.SQL("DELETE FROM {} WHERE run_id = %s").format(
-                    sql.Identifier("landbridge", table)
+                    quoting.name("landbridge", table)
                 ),
                 (self._run,),
             )
@@ -165,9 +164,9 @@ class LateWriter:
                 found = sql.SQL(
                     "SELECT m.target_id FROM landbridge.id_map m WHERE m.target_schema = %(schema)s"
                     " AND m.collection = %(to)s AND m.source_id = p.{}"
-                ).format(sql.Identifier(meaning))
+                ).format(quoting.name(meaning))
             else:
-                found = sql.SQL("SELECT p.{}").format(sql.Identifier(meaning))
+                found = sql.SQL("SELECT p.{}").format(quoting.name(meaning))
             self._connection.execute(
                 sql.SQL(
                     "UPDATE landbridge.import_pending p SET target = ({found})"
@@ -177,9 +176,9 @@ class LateWriter:
                     " json_build_object({name}, ({found})))).{key})"
                 ).format(
                     found=found,
-                    table=identifier(late.reference.table),
-                    key=sql.Identifier(late.reference.key),
-                    name=sql.Literal(late.reference.key),
+                    table=quoting.table(late.reference.table),
+                    key=quoting.name(late.reference.key),
+                    name=quoting.literal(late.reference.key),
                 ),
                 {
                     "run": self._run,
@@ -256,9 +255,9 @@ class LateWriter:
             " AND o.target_id = t.{owner}::text"
             " WHERE t.{column}::text IN ({gone})"
         ).format(
-            column=sql.Identifier(one.reference.column),
+            column=quoting.name(one.reference.column),
             table=statements.target,
-            owner=sql.Identifier(owner),
+            owner=quoting.name(owner),
             gone=self._GONE,
         )
         found = self._add_doomed(one, direct)
@@ -294,8 +293,8 @@ class LateWriter:
             ).format(
                 key=statements.key_json,
                 table=statements.target,
-                owner=sql.Identifier(owner),
-                column=sql.Identifier(one.reference.column),
+                owner=quoting.name(owner),
+                column=quoting.name(one.reference.column),
                 gone=self._GONE,
             ),
             values,
@@ -367,7 +366,7 @@ class LateWriter:
         name = late.rows.table.name
         reference = late.reference
         key = sql.SQL(" AND ").join(
-            sql.SQL("t.{0} = k.{0}").format(sql.Identifier(column)) for column in late.rows.identity
+            sql.SQL("t.{0} = k.{0}").format(quoting.name(column)) for column in late.rows.identity
         )
         self._connection.execute(
             sql.SQL(
@@ -389,8 +388,8 @@ class LateWriter:
                 " source_id, 'u', key, before, after FROM changed ORDER BY id"
             ).format(
                 table=statements.target,
-                name=sql.Literal(reference.column),
-                column=sql.Identifier(reference.column),
+                name=quoting.literal(reference.column),
+                column=quoting.name(reference.column),
                 rows=rows,
                 key=key,
             ),

@@ -8,14 +8,14 @@ Promises  Names are quoted, whatever they are. Rows that are the same are not wr
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from psycopg import sql
 
 from landbridge.model.importing import Reference, RowShape
 from landbridge.model.relational import RelationalColumn
+from landbridge.postgres import quoting
 from landbridge.postgres.catalog import quoted
-from landbridge.postgres.ddl import identifier
 
 # Types without an operator for equality, and what to compare their values as.
 _COMPARED_AS = {"json": "jsonb"} | dict.fromkeys(
@@ -34,37 +34,37 @@ class Statements:
 
     def __init__(self, shape: RowShape, number: int) -> None:
         self.shape = shape
-        self.stage = sql.Identifier("pg_temp", f"lb_import_{number}")
-        self.target = identifier(shape.table.name)
+        self.stage = quoting.name("pg_temp", f"lb_import_{number}")
+        self.target = quoting.table(shape.table.name)
         self.late = tuple(one for one in shape.references if one.late)
         self.direct = tuple(one for one in shape.references if not one.late)
         self._by_name = {column.name: column for column in shape.table.columns}
         identity = [
-            sql.SQL("t.{} = s.{}").format(sql.Identifier(name), self.column(shape.place(name)))
+            sql.SQL("t.{} = s.{}").format(quoting.name(name), self.column(shape.place(name)))
             for name in shape.identity
         ]
         self.same_row = sql.SQL(" AND ").join(identity)
         self.key_json = sql.SQL("json_build_object({})").format(
-            _listed(
+            listed(
                 part
                 for name in shape.identity
-                for part in (sql.Literal(name), sql.SQL("t.") + sql.Identifier(name))
+                for part in (quoting.literal(name), sql.SQL("t.") + quoting.name(name))
             )
         )
 
     @staticmethod
     def column(place: int) -> sql.Identifier:
         """Return the staging column of a place in the row."""
-        return sql.Identifier(f"c{place}")
+        return quoting.name(f"c{place}")
 
     def extra(self, reference: Reference, number: int = 0) -> sql.Identifier:
         """Return the staging column of what a reference needs beside its value."""
-        return sql.Identifier(f"x{reference.extra - len(self.shape.columns) + number}")
+        return quoting.name(f"x{reference.extra - len(self.shape.columns) + number}")
 
     @staticmethod
     def late_value(number: int) -> sql.Identifier:
         """Return the staging column of what a late reference says, where it leads nowhere yet."""
-        return sql.Identifier(f"y{number}")
+        return quoting.name(f"y{number}")
 
     def known(self, name: str) -> RelationalColumn:
         """Return what the catalogue says of a column."""
@@ -75,7 +75,7 @@ class Statements:
     def create(self) -> sql.Composed:
         """Make the staging table, its columns of the table's own types."""
         columns = [
-            sql.SQL("t.{} AS {}").format(sql.Identifier(name), self.column(place))
+            sql.SQL("t.{} AS {}").format(quoting.name(name), self.column(place))
             for place, name in enumerate(self.shape.columns)
         ]
         for reference in self.shape.references:
@@ -85,7 +85,7 @@ class Statements:
                     for number in range(2)
                 ]
             else:
-                name = sql.Identifier(reference.column)
+                name = quoting.name(reference.column)
                 columns.append(sql.SQL("t.{} AS {}").format(name, self.extra(reference)))
         columns += [
             sql.SQL("NULL::text AS {}").format(self.late_value(number))
@@ -95,14 +95,14 @@ class Statements:
             "CREATE TEMPORARY TABLE {} ON COMMIT DROP AS SELECT NULL::integer AS n,"
             " NULL::integer AS k, NULL::text AS source_id, NULL::text AS state,"
             " NULL::json AS before, {} FROM {} t WITH NO DATA"
-        ).format(self.stage, _listed(columns), self.target)
+        ).format(self.stage, listed(columns), self.target)
 
     def copy(self) -> sql.Composed:
         """Fill it, by COPY in text: n, k, source_id and the row's values."""
         places = [self.column(place) for place in range(len(self.shape.columns))]
-        extras = [sql.Identifier(f"x{number}") for number in range(self.shape.extras)]
+        extras = [quoting.name(f"x{number}") for number in range(self.shape.extras)]
         return sql.SQL("COPY {} (n, k, source_id, {}) FROM STDIN").format(
-            self.stage, _listed([*places, *extras])
+            self.stage, listed([*places, *extras])
         )
 
     def take_numbers(self) -> list[sql.Composed]:
@@ -137,8 +137,8 @@ class Statements:
 
         Parameters of a serial one's statements: schema and collection.
         """
-        column, target = self.column(reference.place), identifier(reference.table)
-        key = sql.Identifier(reference.key)
+        column, target = self.column(reference.place), quoting.table(reference.table)
+        key = quoting.name(reference.key)
         if reference.serial:
             whole = _whole(self.known(reference.column))
             return [
@@ -179,7 +179,7 @@ class Statements:
             )
         return sql.SQL(
             "(s.{0} IS NOT NULL AND NOT EXISTS (SELECT FROM {1} t WHERE t.{2} = s.{0}))"
-        ).format(column, identifier(reference.table), sql.Identifier(reference.key))
+        ).format(column, quoting.table(reference.table), quoting.name(reference.key))
 
     def shown(self, reference: Reference) -> sql.Composed:
         """Return what a reference says, as text."""
@@ -218,7 +218,7 @@ class Statements:
             self.late_value(number),
             self.shown(reference),
             self.column(reference.place),
-            sql.Identifier(reference.column),
+            quoting.name(reference.column),
             self.target,
             self.same_row,
             self.dangles(reference),
@@ -250,21 +250,36 @@ class Statements:
 
     def compare(self) -> sql.Composed:
         """Find which staged rows are there already, and which of those differ."""
-        written = [name for name in self.shape.columns if name not in self.shape.identity]
-        if not written:
-            differs: sql.Composable = sql.SQL("false")
-        else:
-            differs = sql.SQL("({}) IS DISTINCT FROM ({})").format(
-                _listed(
-                    self._compared(name, sql.SQL("t.{}").format(sql.Identifier(name)))
-                    for name in written
-                ),
-                _listed(self._compared(name, self._staged(name)) for name in written),
-            )
+        differs = self._differs({name: self._staged(name) for name in self.written})
         return sql.SQL(
             "UPDATE {stage} s SET state = CASE WHEN {differs} THEN 'u' ELSE '=' END,"
             " before = CASE WHEN {differs} THEN row_to_json(t) END FROM {target} t WHERE {same}"
         ).format(stage=self.stage, differs=differs, target=self.target, same=self.same_row)
+
+    @property
+    def written(self) -> list[str]:
+        """The columns that an update may change."""
+        return [name for name in self.shape.columns if name not in self.shape.identity]
+
+    def differs_from_record(self) -> sql.Composable:
+        """Return the condition that a row `t` differs from a record `s` of the table's own type."""
+        values: dict[str, sql.Composable] = {}
+        for name in self.written:
+            value = sql.SQL("s.{}").format(quoting.name(name))
+            if name in self.shape.defaulted:
+                value = sql.SQL("coalesce({}, t.{})").format(value, quoting.name(name))
+            values[name] = value
+        return self._differs(values)
+
+    def _differs(self, values: Mapping[str, sql.Composable]) -> sql.Composable:
+        if not values:
+            return sql.SQL("false")
+        return sql.SQL("({}) IS DISTINCT FROM ({})").format(
+            listed(
+                self._compared(name, sql.SQL("t.{}").format(quoting.name(name))) for name in values
+            ),
+            listed(self._compared(name, value) for name, value in values.items()),
+        )
 
     def _compared(self, name: str, value: sql.Composable) -> sql.Composed:
         column = self.known(name)
@@ -277,19 +292,18 @@ class Statements:
         """Return a staged value for a row that is there: where it has none, the row's own."""
         column = self.column(self.shape.place(name))
         if name in self.shape.defaulted:
-            return sql.SQL("coalesce(s.{}, t.{})").format(column, sql.Identifier(name))
+            return sql.SQL("coalesce(s.{}, t.{})").format(column, quoting.name(name))
         return sql.SQL("s.{}").format(column)
 
     def update(self) -> sql.Composed | None:
         """Change the rows that differ."""
-        written = [name for name in self.shape.columns if name not in self.shape.identity]
-        if not written:
+        if not self.written:
             return None
         return sql.SQL("UPDATE {} t SET {} FROM {} s WHERE s.state = 'u' AND {}").format(
             self.target,
-            _listed(
-                sql.SQL("{} = {}").format(sql.Identifier(name), self._staged(name))
-                for name in written
+            listed(
+                sql.SQL("{} = {}").format(quoting.name(name), self._staged(name))
+                for name in self.written
             ),
             self.stage,
             self.same_row,
@@ -308,17 +322,19 @@ class Statements:
             " SELECT {} FROM {} s WHERE s.state IS NULL ORDER BY s.k"
         ).format(
             self.target,
-            _listed(map(sql.Identifier, self.shape.columns)),
-            _listed(values),
+            listed(map(quoting.name, self.shape.columns)),
+            listed(values),
             self.stage,
         )
 
     def _default(self, name: str) -> sql.Composable:
         column = self.known(name)
         if column.default is not None:
-            return sql.SQL(column.default)  # as the catalogue prints what the table itself runs
+            return quoting.expression(
+                column.default
+            )  # as the catalogue prints what the table itself runs
         assert column.sequence is not None  # an identity
-        return sql.SQL("nextval({}::regclass)").format(sql.Literal(quoted(column.sequence)))
+        return sql.SQL("nextval({}::regclass)").format(quoting.literal(quoted(column.sequence)))
 
     def journal(self) -> sql.Composed:
         """Note what was written. Parameters: run, schema, table, collection."""
@@ -341,7 +357,7 @@ class Statements:
 
         Parameters: run, schema, table, collection.
         """
-        parent = sql.Identifier(self.shape.parent or "")
+        parent = quoting.name(self.shape.parent or "")
         return sql.SQL(
             "WITH gone AS (DELETE FROM {target} t USING {parents} p"
             " WHERE t.{parent} = p.c0 AND p.state IS NOT NULL"
@@ -376,7 +392,8 @@ class Statements:
         ).format(self.stage)
 
 
-def _listed(parts: Iterable[sql.Composable]) -> sql.Composed:
+def listed(parts: Iterable[sql.Composable]) -> sql.Composed:
+    """Return parts separated by commas."""
     return sql.SQL(", ").join(parts)
 
 

@@ -19,9 +19,8 @@ from psycopg import sql
 from landbridge.model.importing import RefusedRow
 from landbridge.model.relational import RelationalSchema, RelationalTable
 from landbridge.model.tables import TableName
-from landbridge.postgres import faults
+from landbridge.postgres import faults, quoting
 from landbridge.postgres.catalog import quoted
-from landbridge.postgres.ddl import identifier
 from landbridge.postgres.relational import read_schema
 from landbridge.postgres.upsert import SETTINGS, VIOLATIONS, fault_of
 
@@ -30,7 +29,7 @@ Connection = psycopg.Connection[Any]
 CHUNK = 1000
 REFUSED_SHOWN_MAX = 100
 
-_STAGE = sql.Identifier("pg_temp", "lb_undo")
+_STAGE = quoting.name("pg_temp", "lb_undo")
 _ENTRIES = """
 SELECT id, table_schema, table_name, action FROM landbridge.import_journal
 WHERE run_id = %s AND id < %s ORDER BY id DESC LIMIT %s
@@ -80,7 +79,7 @@ class _Table:
     @property
     def target(self) -> sql.Identifier:
         """The quoted name."""
-        return identifier(self.name)
+        return quoting.table(self.name)
 
     @property
     def writable(self) -> list[str]:
@@ -100,7 +99,7 @@ class _Table:
         """Return the condition that two aliases are of one row."""
         return sql.SQL(" AND ").join(
             sql.SQL("{}.{} = {}.{}").format(
-                sql.SQL(left), sql.Identifier(name), sql.SQL(right), sql.Identifier(name)
+                sql.SQL(left), quoting.name(name), sql.SQL(right), quoting.name(name)
             )
             for name in self.key
         )
@@ -166,7 +165,7 @@ class Undo:
         try:
             with self._connection.transaction():
                 self._stage(numbers)
-                self._connection.execute(self._statement(table, action))
+                self._connection.execute(self._statement(table, action), ())
                 self._forget(table, action, numbers)
         except psycopg.Error as error:
             if error.sqlstate is None or error.sqlstate[:2] not in VIOLATIONS:
@@ -211,16 +210,16 @@ class Undo:
                 return sql.SQL("UPDATE {} t SET {} FROM {} WHERE {}").format(
                     table.target,
                     sql.SQL(", ").join(
-                        sql.SQL("{0} = b.{0}").format(sql.Identifier(name))
+                        sql.SQL("{0} = b.{0}").format(quoting.name(name))
                         for name in table.updatable
                     ),
                     before,
                     table.same("t", "b"),
                 )
             case _:
-                columns = sql.SQL(", ").join(map(sql.Identifier, table.writable))
+                columns = sql.SQL(", ").join(map(quoting.name, table.writable))
                 values = sql.SQL(", ").join(
-                    sql.SQL("b.{}").format(sql.Identifier(name)) for name in table.writable
+                    sql.SQL("b.{}").format(quoting.name(name)) for name in table.writable
                 )
                 return sql.SQL(
                     "INSERT INTO {} ({}) OVERRIDING SYSTEM VALUE SELECT {} FROM {}"
@@ -262,7 +261,7 @@ class Undo:
         self._stage(numbers)
         differs = (
             sql.SQL("t IS NOT NULL AND k IS NOT NULL AND {} IS NOT NULL").format(
-                sql.SQL("t.{}").format(sql.Identifier(table.key[0]))
+                sql.SQL("t.{}").format(quoting.name(table.key[0]))
             )
             if action == "d"
             else sql.SQL("md5(row_to_json(t)::text)::uuid IS DISTINCT FROM u.after")
@@ -273,12 +272,13 @@ class Undo:
                 " CROSS JOIN LATERAL json_populate_record(NULL::{target}, u.key) k"
                 " LEFT JOIN {target} t ON {same} WHERE {differs}"
             ).format(
-                first=sql.Identifier(table.key[0]),
+                first=quoting.name(table.key[0]),
                 stage=_STAGE,
                 target=table.target,
                 same=table.same("t", "k"),
                 differs=differs,
-            )
+            ),
+            (),
         ).fetchall()
         changed = dict(rows)
         for number, gone in changed.items():
@@ -296,7 +296,7 @@ class Undo:
                 break
             self._stage(numbers)
             refers = sql.SQL(" AND ").join(
-                sql.SQL("r.{} = t.{}").format(sql.Identifier(column), sql.Identifier(key))
+                sql.SQL("r.{} = t.{}").format(quoting.name(column), quoting.name(key))
                 for column, key in zip(columns, keys, strict=True)
             )
             # A row of the same import that goes with them does not count.
@@ -319,10 +319,11 @@ class Undo:
                     table.target,
                     table.target,
                     table.same("t", "k"),
-                    identifier(other),
+                    quoting.table(other),
                     refers,
                     also,
-                )
+                ),
+                (),
             ).fetchall()
             referred = {number for (number,) in found}
             self._refuse(

@@ -73,7 +73,8 @@ class Upserter:
             if self._together:
                 drop = sql.SQL("DROP TABLE IF EXISTS {};").format(table.stage)
                 parts.append(drop.as_string(self._connection))
-            parts.append(table.create().as_string(self._connection) + ";")
+            # Sent with others, and so without parameters.
+            parts.append(table.create().as_string(self._connection).replace("%%", "%") + ";")
         return "".join(parts)
 
     def write(self, documents: Sequence[Mapped]) -> Written:
@@ -95,7 +96,7 @@ class Upserter:
                 text = _copy_text(documents, number)
                 if not text:
                     continue
-                with cursor.copy(table.copy()) as copy:
+                with cursor.copy(table.copy(), ()) as copy:
                     copy.write(text)
 
     def _write(self) -> Written:
@@ -105,11 +106,11 @@ class Upserter:
             self._take_numbers(main)
         for table in children:
             if main.shape.serial:
-                self._connection.execute(table.take_parents(main))
+                self._connection.execute(table.take_parents(main), ())
         self._check_references(written)
         for table in self._tables:
             for number in range(len(table.late)):
-                self._connection.execute(table.put_off(number))
+                self._connection.execute(table.put_off(number), ())
         states = dict(self._apply(main, written))
         touched: set[int] = set()
         old = any(state != "i" for state in states.values())
@@ -154,7 +155,9 @@ class Upserter:
             if not table.direct:
                 continue
             clear: dict[int, list[int]] = {}
-            for place, n, k, text in self._connection.execute(table.find_dangling(table.direct)):
+            for place, n, k, text in self._connection.execute(
+                table.find_dangling(table.direct), ()
+            ):
                 reference = table.direct[place]
                 if reference.null_dangling:
                     clear.setdefault(place, []).append(k)
@@ -187,17 +190,17 @@ class Upserter:
     def _apply(self, table: Statements, written: Written) -> list[tuple[int, str]]:
         """Write the staged rows of a table; return (n, state) of each."""
         execute = self._connection.execute
-        execute(table.compare())
-        states: list[tuple[int, str]] = execute(table.states()).fetchall()
+        execute(table.compare(), ())
+        states: list[tuple[int, str]] = execute(table.states(), ()).fetchall()
         kinds = [state for _, state in states]
         counts = written.rows.setdefault(table.shape.table.name.name, RowCounts())
         counts.inserted += kinds.count("i")
         counts.updated += kinds.count("u")
         counts.unchanged += kinds.count("=")
         if "u" in kinds and (update := table.update()) is not None:
-            execute(update)
+            execute(update, ())
         if "i" in kinds:
-            execute(table.insert())
+            execute(table.insert(), ())
         if "u" in kinds or "i" in kinds:
             execute(table.journal(), self._origin(table))
         return states

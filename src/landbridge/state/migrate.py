@@ -87,6 +87,12 @@ def is_installed(connection: psycopg.Connection[Any]) -> bool:
     return bool(row and row[0])
 
 
+def knows_imports(connection: psycopg.Connection[Any]) -> bool:
+    """Return whether there is an id map to read, made by this version or an older one."""
+    row = connection.execute("SELECT to_regclass('landbridge.id_map') IS NOT NULL").fetchone()
+    return bool(row and row[0])
+
+
 def _applied(connection: psycopg.Connection[Any]) -> int:
     if not is_installed(connection):
         return 0
