@@ -255,6 +255,18 @@ class DocumentsRejectedError(StopError):
     code = "documents_rejected"
 
 
+class HookError(StopError):
+    """A command that the user named for a step of a cutover failed, or took too long."""
+
+    code = "hook_failed"
+
+
+class NoGoError(StopError):
+    """A cutover must not go on: what was found speaks against it."""
+
+    code = "no_go"
+
+
 class InterruptedRunError(LandbridgeError):
     """A person or a supervisor asked the run to stop; what was committed stays."""
 

@@ -6,7 +6,14 @@ Promises  What is returned accounts for every document; nothing is printed.
 """
 
 from landbridge.bridge.checkup import doctor
-from landbridge.bridge.cutover import check_quiet, plan_cutover
+from landbridge.bridge.cutover import (
+    CutoverRequest,
+    Through,
+    check_quiet,
+    cut_over,
+    plan_cutover,
+    watch_cutover,
+)
 from landbridge.bridge.exporting import export
 from landbridge.bridge.importing import import_files, plan_import
 from landbridge.bridge.mapped_import import import_mapped
@@ -17,7 +24,10 @@ from landbridge.bridge.undoing import undo_import
 from landbridge.bridge.verifying import verify
 
 __all__ = [
+    "CutoverRequest",
+    "Through",
     "check_quiet",
+    "cut_over",
     "doctor",
     "export",
     "import_files",
@@ -32,4 +42,5 @@ __all__ = [
     "sync",
     "undo_import",
     "verify",
+    "watch_cutover",
 ]

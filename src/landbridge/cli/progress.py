@@ -15,7 +15,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from landbridge.cli.text import count_of, duration, printable
-from landbridge.model.summary import Observer, Progress
+from landbridge.model.summary import Observer, Phase, Progress
+from landbridge.model.verification import Checked, VerifyObserver
 
 LINE_EVERY_SECONDS = 5.0
 RATE_AFTER_SECONDS = 0.5  # A rate over less time says nothing.
@@ -75,6 +76,7 @@ class Board:
             self.ended.add(progress.stream)
             self.reading.pop(progress.stream, None)
         elif progress.phase != "waiting":
+            self.ended.discard(progress.stream)  # a cutover reads a collection several times
             known = self.reading.get(progress.stream)
             if known is None or (known.last.phase == "following") != following:
                 self.reading[progress.stream] = Reading(progress, time.monotonic())
@@ -92,6 +94,16 @@ def shown_progress() -> Iterator[Observer]:
     """Show what the observer hears until the context ends."""
     with _bars() if sys.stderr.isatty() else _lines() as observer:
         yield observer
+
+
+def of_checks(observer: Observer) -> VerifyObserver:
+    """Return what hears of a verification and tells it as progress."""
+
+    def observe(checked: Checked) -> None:
+        phase: Phase = "done" if checked.done else "reading"
+        observer(Progress(checked.stream, phase, checked.documents, checked.total))
+
+    return observe
 
 
 @contextmanager

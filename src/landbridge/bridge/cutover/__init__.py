@@ -5,7 +5,11 @@ Touches   Both ends, through their rooms; the commands that the user names; a fo
 Promises  What was frozen is unfrozen, whatever happens in between.
 """
 
+from landbridge.bridge.cutover.going import go as cut_over
 from landbridge.bridge.cutover.plan import plan_cutover
 from landbridge.bridge.cutover.quiet import check_quiet
+from landbridge.bridge.cutover.watching import watch_cutover
+from landbridge.bridge.cutover.ways import Request as CutoverRequest
+from landbridge.bridge.cutover.ways import Through
 
-__all__ = ["check_quiet", "plan_cutover"]
+__all__ = ["CutoverRequest", "Through", "check_quiet", "cut_over", "plan_cutover", "watch_cutover"]

@@ -13,12 +13,15 @@ from pathlib import Path
 
 from landbridge.bridge.checkup import doctor
 from landbridge.bridge.cutover import measured
+from landbridge.bridge.cutover.loading import APPLICATION
 from landbridge.bridge.cutover.measured import Measurements
+from landbridge.bridge.cutover.ways import Through, check_mapping, chosen_by
 from landbridge.codec import names
 from landbridge.config import selection
 from landbridge.errors import redact
+from landbridge.mapping.document import read_mapping
 from landbridge.model.cutover import CutoverPlan, Part
-from landbridge.model.finding import Finding
+from landbridge.model.finding import Finding, Role
 from landbridge.model.position import LogPosition
 from landbridge.model.settings import Settings
 from landbridge.model.stream import Collection
@@ -29,7 +32,6 @@ from landbridge.postgres import faults
 from landbridge.postgres.connect import open_connection
 from landbridge.state import migrate, runs, streams
 
-APPLICATION = "landbridge cutover"
 WITH_LOG = ("primary", "secondary", "mongos")
 
 
@@ -40,6 +42,7 @@ def plan_cutover(
     schema: str | None = None,
     select: Sequence[str] = (),
     exclude: Sequence[str] = (),
+    through: Through | None = None,
     archives: Path | None = None,
     cutovers: Path | None = None,
     reports: Sequence[Path] = (),
@@ -52,6 +55,7 @@ def plan_cutover(
         schema: target schema; the source database's name under the name policy by default.
         select: names or patterns of collections; all by default.
         exclude: names or patterns to leave out.
+        through: the mapping into tables that exist; landbridge's own tables without one.
         archives: folder whose archives tell how long an export took.
         cutovers: folder whose reports tell how long earlier cutovers took.
         reports: what commands have printed with `--json`.
@@ -62,10 +66,17 @@ def plan_cutover(
     """
     with connect(source) as mongo:
         role = mongo_side.identify(mongo, short=True).role
-        chosen = selection.select(catalog.collections(mongo), select, exclude)
+        available = catalog.collections(mongo)
+        if through is None:
+            schema = schema or names.table_name(mongo.database, Settings())
+            chosen = selection.select(available, select, exclude)
+        else:
+            mapping = read_mapping(through.text, through.name)
+            check_mapping(target, mapping, through.name)
+            schema = mapping.schema
+            chosen = chosen_by(mapping, available, select, exclude)
         chosen = [catalog.with_sizes(mongo, one) for one in chosen]
         identity, database = mongo.identity, mongo.database
-    schema = schema or names.table_name(database, Settings())
     known = Measurements()
     follows = _ask_history(target, database, schema, chosen, known)
     if archives:
@@ -80,12 +91,14 @@ def plan_cutover(
         target=redact(target),
         schema=schema,
         role=role,
-        mapped=False,
+        mapped=through is not None,
         parts=tuple(Part(one.name, one.documents, one.bytes, known.of(one.name)) for one in chosen),
-        works=("sync", "verify"),
+        works=works_of(through),
         whole=known.whole(one.name for one in chosen),
-        findings=_findings(source, target, schema, select, exclude, role in WITH_LOG),
-        follows=follows,
+        findings=_findings(
+            source, target, None if through else schema, [one.name for one in chosen], role
+        ),
+        follows=follows and through is None,
         can_follow=role in WITH_LOG,
         at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
@@ -114,20 +127,21 @@ def _ask_history(
     return all(one.name in followed for one in chosen)
 
 
+def works_of(through: Through | None) -> tuple[str, ...]:
+    """Return the kinds of work in the window, in their order."""
+    if through is None:
+        return ("sync", "verify")
+    return ("import", "verify") if through.direct else ("export", "import", "verify")
+
+
 def _findings(
-    source: str,
-    target: str,
-    schema: str,
-    select: Sequence[str],
-    exclude: Sequence[str],
-    by_log: bool,
+    source: str, target: str, schema: str | None, select: Sequence[str], role: Role
 ) -> tuple[Finding, ...]:
-    found = doctor(
-        source,
-        target,
-        method="log" if by_log else "full",
-        schema=schema,
-        select=select,
-        exclude=exclude,
-    )
-    return tuple(one for one in found.findings if one.severity in ("error", "warning"))
+    """Return what a check of both ends warns of; without a schema no table is to be made."""
+    if schema is None:
+        looks = [doctor(source, None, select=select), doctor(None, target)]
+    else:
+        method = "log" if role in WITH_LOG else "full"
+        looks = [doctor(source, target, method=method, schema=schema, select=select)]
+    found = [one for look in looks for one in look.findings]
+    return tuple(one for one in found if one.severity in ("error", "warning"))

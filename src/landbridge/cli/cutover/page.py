@@ -29,6 +29,7 @@ class Flags:
     target: str
     schema: str | None
     mapping: str | None
+    direct: bool
     select: tuple[str, ...]
     exclude: tuple[str, ...]
     quiet_seconds: float
@@ -43,7 +44,13 @@ class Flags:
     def shape(self) -> str:
         """The flags that say what the tables are."""
         text = f" --schema {shlex.quote(self.schema)}" if self.schema else ""
-        return text + (f" --mapping {shlex.quote(self.mapping)}" if self.mapping else "")
+        text += f" --mapping {shlex.quote(self.mapping)}" if self.mapping else ""
+        return text
+
+    @property
+    def path(self) -> str:
+        """The flag that says by which path an import comes."""
+        return " --direct" if self.direct else ""
 
     @property
     def ends(self) -> str:
@@ -68,11 +75,11 @@ def markdown(plan: CutoverPlan, flags: Flags) -> str:
 
 def command_of(work: str, flags: Flags) -> str:
     """Return the command that does one kind of work, and measures it."""
+    origin = flags.source or ' --from "$MONGO_URI"' if flags.direct else " --input output/TIMESTAMP"
     commands = {
         "sync": f"landbridge sync{flags.ends}{flags.shape}{flags.selection}",
         "export": f"landbridge export{flags.source}{flags.selection}",
-        "import": f"landbridge import --input output/TIMESTAMP{flags.target}{flags.shape}"
-        f"{flags.selection}",
+        "import": f"landbridge import{origin}{flags.target}{flags.shape}{flags.selection}",
         "verify": f"landbridge verify{flags.ends}{flags.shape}{flags.selection} --mode full",
     }
     return commands[work]
@@ -202,7 +209,7 @@ def _moments(plan: CutoverPlan, flags: Flags) -> Iterator[str]:
 
 def _go(flags: Flags) -> str:
     return (
-        f"landbridge cutover go{flags.ends}{flags.shape}{flags.selection}"
+        f"landbridge cutover go{flags.ends}{flags.shape}{flags.path}{flags.selection}"
         f" --quiet-for {flags.quiet_seconds:g}s"
         " --on-freeze './writes-off.sh' --on-unfreeze './writes-on.sh'"
     )
