@@ -48,6 +48,7 @@ _log = logging.getLogger("landbridge")
 FOLDER = Path("cutover")
 QUIET_TRIES = 3  # what was under way when writes were frozen may still come in
 NAMED_MAX = 5
+UNFREEZE = "unfreeze"
 
 Page = Callable[[Verification], str]
 
@@ -137,9 +138,10 @@ class _Evening:
             self.errors.append(InternalError.of(error))
         except BaseException as error:  # Ctrl-C
             interrupted = error
-            self.errors.append(self._interruption())
-        verdict: Verdict = "NO-GO" if self.errors else "GO"
+        verdict: Verdict = "NO-GO" if self.errors or interrupted else "GO"
         self._unfreeze(verdict)
+        if interrupted is not None:  # told now that it is known whether writes are on
+            self.errors.insert(0, self._interruption())
         outcome = self._outcome(verdict, time.monotonic() - began)
         self.folder.say("\n".join([*outcome.reasons, verdict]))
         self.folder.keep(REPORT_NAME, outcome.to_json())
@@ -253,7 +255,7 @@ class _Evening:
         begun = self.frozen_at is not None
         if self.on_unfreeze is not None and (begun or self.on_freeze is None):
             guard = self.guard or Guard(None, self.folder, self.hook_seconds)
-            with suppress(HookError), self._step("unfreeze") as detail:
+            with suppress(HookError), self._step(UNFREEZE) as detail:
                 detail.text = f"told {verdict}"
                 try:
                     run_hook(
@@ -302,12 +304,15 @@ class _Evening:
             self.step_observer(step)
 
     def _interruption(self) -> InterruptedRunError:
-        done = ", ".join(one.name for one in self.steps if one.status == "ok") or "nothing"
-        writes = "nothing was frozen"
-        if self.frozen_at is not None:
-            writes = "writes are on again" if self.on_unfreeze else "writes are still off"
+        done = [one.name for one in self.steps if one.status == "ok" and one.name != UNFREEZE]
+        if self.frozen_at is None:
+            writes = "nothing was frozen"
+        elif any(one.name == UNFREEZE and one.status == "ok" for one in self.steps):
+            writes = "writes are on again"
+        else:
+            writes = "WRITES ARE STILL OFF"
         return InterruptedRunError(
-            f"NO-GO: interrupted after: {done}; {writes}",
+            f"NO-GO: interrupted after: {', '.join(done) or 'nothing'}; {writes}",
             why="Ctrl-C was pressed, or the process was told to end",
             fix="run the same command again: what is loaded stays, and only the rest is written",
         )

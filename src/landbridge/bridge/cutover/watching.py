@@ -110,21 +110,20 @@ class _Watching:
                 last = Round(rounds, _now(), verification, writes)
                 if verification.status != "equal" and len(not_equal) < ROUNDS_KEPT_MAX:
                     not_equal.append(last)
+                following = rounds * every_seconds
+                over = following > for_seconds
                 made = Watch(
                     rounds,
                     last,
                     tuple(not_equal),
                     time.monotonic() - began,
-                    ending.is_set(),
+                    ending.is_set() and not over,
                     tuple(dict.fromkeys(self._notes)),
                 )
                 self._keep(made, last, observer)
-                following = rounds * every_seconds
-                if following > for_seconds or ending.is_set():
-                    return made
                 # A round that took longer than it may is followed by the next at once.
-                if ending.wait(max(0.0, began + following - time.monotonic())):
-                    return replace(made, ended_early=True, seconds=time.monotonic() - began)
+                if over or ending.wait(max(0.0, began + following - time.monotonic())):
+                    return replace(made, ended_early=not over, seconds=time.monotonic() - began)
 
     def _verified(self, way: Way) -> Verification:
         try:
