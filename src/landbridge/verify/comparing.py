@@ -109,7 +109,7 @@ def compare(
     began = time.monotonic()
     with faults.translated(f"cannot compare {pair.table}"):
         with target.session() as session:
-            shape = _shape(session.connection, pair, shape_of)
+            shape = shape_of_pair(session.connection, pair, shape_of)
         collection = source_catalog.with_sizes(mongo, pair.collection)
         comparison = Comparison(mongo, target, pair, collection, shape, observer, stopping)
         progress = Progress(resume, collection.stream, _identity(comparison, mode))
@@ -129,7 +129,8 @@ def compare(
     return replace(verdict, notes=notes, seconds=seconds)
 
 
-def _shape(connection: psycopg.Connection[Any], pair: Pair, shape_of: ShapeOf) -> Shape:
+def shape_of_pair(connection: psycopg.Connection[Any], pair: Pair, shape_of: ShapeOf) -> Shape:
+    """Return what is to be compared, after a look at the live tables; errors as of `compare`."""
     if pair.plan is None or not pair.plan.main.columns:
         raise _no_table(pair)
     types = []

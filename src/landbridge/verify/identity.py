@@ -143,7 +143,8 @@ def words(value: Value | None) -> str:
     """Return an id as canonical extended JSON, for people and reports."""
     if value is None:
         return "null"
-    return trees.words_of(value, escapes=False).encode(errors="replace").decode()
+    text = trees.words_of(value, escapes=False)
+    return text.encode(errors="surrogateescape").decode(errors="replace")
 
 
 def ordered(shape: Shape) -> bool:

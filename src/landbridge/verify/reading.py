@@ -238,7 +238,9 @@ def _selected(
     main = shape.main
     ids = [one.name for one in main.columns if one.part is Part.ID]
     source: sql.Composable = sql.SQL("{} p").format(qualified(main.name))
-    key: sql.Composable = sql.SQL("p.{}").format(sql.Identifier(shape.key or ids[0]))
+    key: sql.Composable = sql.SQL("NULL")  # nothing that has an id was ever loaded
+    if name := shape.key or next(iter(ids), None):
+        key = sql.SQL("p.{}").format(sql.Identifier(name))
     if not table:
         return source, key, [_of("p", one.name) for one in main.columns]
     child = shape.tables[table]

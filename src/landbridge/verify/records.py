@@ -81,7 +81,7 @@ def join(source: bytes, target: bytes) -> Joined:
     """Hold the records of documents against those of rows."""
     sides: dict[bytes, list[int]] = {}  # documents, their sum, rows, their sum
     for records, place in ((source, 0), (target, 2)):
-        for key, digest, of_array in _read(records):
+        for key, digest, of_array in read(records):
             side = sides.setdefault(key, [0, 0, 0, 0])
             side[place] += not of_array
             side[place + 1] = side[place + 1] + digest & MASK
@@ -104,13 +104,14 @@ def join(source: bytes, target: bytes) -> Joined:
 def split(records: bytes, parts: int) -> list[bytes]:
     """Deal records out, those of one key to the same part."""
     dealt: list[list[bytes]] = [[] for _ in range(parts)]
-    for key, digest, of_array in _read(records):
+    for key, digest, of_array in read(records):
         place = int.from_bytes(murmur3_128(SEED, key)[:8], "little") % parts
         dealt[place].append(record(key, digest, of_array))
     return [b"".join(part) for part in dealt]
 
 
-def _read(records: bytes) -> Iterator[tuple[bytes, int, int]]:
+def read(records: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """Yield key, digest and whether it is of an array's row."""
     at = 0
     while at < len(records):
         start = at + 4

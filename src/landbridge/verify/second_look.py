@@ -20,8 +20,9 @@ import psycopg
 from landbridge.model.position import ClusterTime, LogPosition
 from landbridge.model.verification import Difference
 from landbridge.mongo.connect import Connection
+from landbridge.state import quarantine
 from landbridge.verify import identity, reading, records
-from landbridge.verify.bson import Value, members
+from landbridge.verify.bson import Value, id_of, members
 from landbridge.verify.expected import key_of_document
 from landbridge.verify.found import Found, add_row, differing
 from landbridge.verify.pairs import Pair
@@ -87,12 +88,13 @@ class Looker:
             stopping()
             self._wait_for_follower(stopping)
             looks = self.look(keys)
+            known = self._set_aside(looks.values())
             left = []
             for key in keys:
                 now = looks[key]
                 if self._is_equal(now, settled):
                     continue
-                if before.get(key) == now or time.monotonic() > ends:
+                if now in known or before.get(key) == now or time.monotonic() > ends:
                     self._differs(key, now, settled)
                     continue
                 before[key] = now
@@ -100,6 +102,18 @@ class Looker:
             keys = left
             if keys:
                 time.sleep(PAUSE_SECONDS)
+
+    def _set_aside(self, looks: Iterable[Looked]) -> set[Looked]:
+        """Return those whose documents are in quarantine: nobody need wait for their rows."""
+        lacking = {
+            identity.words(id_of(one.documents[0])): one
+            for one in looks
+            if one.documents and not one.rows
+        }
+        if not lacking or self.pair.stream_id is None:
+            return set()
+        found = quarantine.set_aside(self.connection, self.pair.stream_id, list(lacking))
+        return {lacking[name] for name in found}
 
     def look(self, keys: Sequence[bytes]) -> dict[bytes, Looked]:
         """Read documents and rows of these keys, the documents first."""
@@ -151,7 +165,8 @@ class Looker:
         return True
 
     def _differs(self, key: bytes, now: Looked, settled: Settled) -> None:
-        value = identity.of_key(self.shape, key)
+        # The document tells the kind of its id; a row tells one that MongoDB takes for the same.
+        value = id_of(now.documents[0]) if now.documents else identity.of_key(self.shape, key)
         rows = sum(table == 0 for table, _ in now.rows)
         if not now.documents:
             settled.extra += [value] * max(1, rows)

@@ -44,14 +44,19 @@ inline Bytes part(Bytes bytes, std::size_t at, std::size_t size) {
 
 template <class Number>
 inline void put_little(std::string& to, Number number) {
+    char bytes[sizeof(Number)];
     for (std::size_t i = 0; i < sizeof(Number); ++i)
-        to.push_back(static_cast<char>(static_cast<std::uint64_t>(number) >> (8 * i)));
+        bytes[i] = static_cast<char>(static_cast<std::uint64_t>(number) >> (8 * i));
+    to.append(bytes, sizeof bytes);
 }
 
 template <class Number>
 inline void put_big(std::string& to, Number number) {
-    for (std::size_t i = sizeof(Number); i-- > 0;)
-        to.push_back(static_cast<char>(static_cast<std::uint64_t>(number) >> (8 * i)));
+    char bytes[sizeof(Number)];
+    for (std::size_t i = 0; i < sizeof(Number); ++i)
+        bytes[i] = static_cast<char>(static_cast<std::uint64_t>(number) >>
+                                     (8 * (sizeof(Number) - 1 - i)));
+    to.append(bytes, sizeof bytes);
 }
 
 // A number of 128 bits that is added to, modulo 2^128.

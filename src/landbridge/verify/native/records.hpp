@@ -34,6 +34,7 @@ struct Node {
     std::vector<int> below;
     std::unordered_map<Bytes, int> by_name;  // of what is below, filled in once all are there
     std::size_t next = 0;                    // of what is below, where the last one was found
+    std::uint64_t seen_in = 0;               // the row that had a value here last
 
     Place place_of(const Element& value) const {
         if (value.kind != BINARY) return places[value.kind];
@@ -123,6 +124,7 @@ class Records {
 
   private:
     void document(Bytes raw) {
+        row_ = ++rows_;
         total_ = {};
         key_.clear();
         const Table& main = tables[0];
@@ -187,8 +189,13 @@ class Records {
     }
 
     void place(const Element& value, int table, std::uint32_t ordinal, int node, int level) {
-        const Place where =
-            node < 0 ? Place{} : nodes[static_cast<std::size_t>(node)].place_of(value);
+        Place where;
+        if (node >= 0) {
+            Node& known = nodes[static_cast<std::size_t>(node)];
+            if (known.seen_in == row_) throw Unusual{};  // the same name twice
+            known.seen_in = row_;
+            where = known.place_of(value);
+        }
         switch (where.mode) {
             case NO_PLACE:
                 if (value.kind == NULL_VALUE) return;
@@ -214,11 +221,13 @@ class Records {
     void array(const Element& value, int table, std::uint32_t ordinal, Place where) {
         std::int64_t count = 0;
         std::uint32_t number = 0;
+        const std::uint64_t row = row_;
         const int root = tables[static_cast<std::size_t>(where.table)].root;
         Elements elements(value.raw);
         Element element;
         while (elements.next(element)) {
             ++count;
+            row_ = ++rows_;
             open(where.table, number, row_of_array);
             close();
             if (element.kind == OBJECT) {
@@ -229,6 +238,7 @@ class Records {
             }
             ++number;
         }
+        row_ = row;
         open(table, ordinal, where.column);
         cell_ += 'i';
         put_big(cell_, count);
@@ -388,6 +398,7 @@ class Records {
         output.push_back(of_array);
     }
 
+    std::uint64_t row_ = 0, rows_ = 0;  // the one under way, and how many there were
     std::vector<int> ids_;
     std::vector<Bytes> fields_;
     Trees trees_;
