@@ -56,6 +56,7 @@ class StreamVerdict:
     extra: tuple[str, ...] = ()  # ids of rows that have no document
     different: tuple[Difference, ...] = ()
     aggregates: tuple[Aggregate, ...] = ()
+    restless: tuple[str, ...] = ()  # ids of documents that were written all the while: not judged
     rechecked: int = 0  # documents that differed at first, and were looked at again
     repaired: int = 0
     source_hash: str | None = None  # of `full`: 32 hex digits over all that was compared
@@ -99,6 +100,7 @@ class StreamVerdict:
             "missing": list(self.missing),
             "extra": list(self.extra),
             "different": [{"id": one.id, "fields": list(one.fields)} for one in self.different],
+            "restless": list(self.restless),
             "aggregates": [asdict(one) for one in self.aggregates],
             "rechecked": self.rechecked,
             "repaired": self.repaired,

@@ -16,13 +16,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import IO, Any
 
 import psycopg
 
-from landbridge.errors import InterruptedRunError, StopError
+from landbridge.errors import InterruptedRunError, StopError, TableChangedError
 from landbridge.model.plan import Plan
 from landbridge.model.stream import Collection
 from landbridge.model.tables import TableName
@@ -32,7 +33,7 @@ from landbridge.mongo.connect import Connection
 from landbridge.postgres import catalog, faults
 from landbridge.postgres.connect import Target
 from landbridge.state import quarantine
-from landbridge.verify import identity, kernel, ranges, reading
+from landbridge.verify import identity, kernel, pairs, ranges, reading
 from landbridge.verify.pairs import Pair
 from landbridge.verify.progress import Compared, Progress
 from landbridge.verify.reading import WHOLE, Range
@@ -108,8 +109,7 @@ def compare(
     """
     began = time.monotonic()
     with faults.translated(f"cannot compare {pair.table}"):
-        with target.session() as session:
-            shape = shape_of_pair(session.connection, pair, shape_of)
+        pair, shape = _as_it_is(target, pair, shape_of)
         collection = source_catalog.with_sizes(mongo, pair.collection)
         comparison = Comparison(mongo, target, pair, collection, shape, observer, stopping)
         progress = Progress(resume, collection.stream, _identity(comparison, mode))
@@ -118,7 +118,8 @@ def compare(
             done = _by_ranges(comparison, progress)
         else:
             done = [_by_parts(comparison)]
-        verdict = _judge(comparison, done, mode)
+        as_it_is = partial(_as_it_is, target, pair, shape_of)
+        verdict = _judge(comparison, done, mode, as_it_is)
         progress.end()
     notes = verdict.notes
     if taken_up:
@@ -127,6 +128,21 @@ def compare(
     if observer is not None:
         observer(Checked(collection.stream, comparison.documents, collection.documents, done=True))
     return replace(verdict, notes=notes, seconds=seconds)
+
+
+def _as_it_is(target: Target, pair: Pair, shape_of: ShapeOf) -> tuple[Pair, Shape]:
+    """Return a pair and its shape; plan and table are of one moment, or nearly."""
+    with target.session() as session:
+        tries = 3
+        while True:
+            now = pairs.again(session.connection, pair)
+            try:
+                return now, shape_of_pair(session.connection, now, shape_of)
+            except TableChangedError:
+                tries -= 1
+                if not tries:
+                    raise
+                time.sleep(0.5)  # a run that is just changing it writes both in one transaction
 
 
 def shape_of_pair(connection: psycopg.Connection[Any], pair: Pair, shape_of: ShapeOf) -> Shape:
@@ -300,11 +316,16 @@ def _by_parts(comparison: Comparison) -> Compared:
 # -- the verdict ----------------------------------------------------------------------------
 
 
-def _judge(comparison: Comparison, done: Sequence[Compared], mode: Mode) -> StreamVerdict:
-    suspects = [bytes.fromhex(key) for one in done for key in one.suspects]
+def _judge(
+    comparison: Comparison,
+    done: Sequence[Compared],
+    mode: Mode,
+    as_it_is: Callable[[], tuple[Pair, Shape]],
+) -> StreamVerdict:
+    suspects = sorted(bytes.fromhex(key) for one in done for key in one.suspects)
     pair, shape = comparison.pair, comparison.shape
     with comparison.target.session() as session:
-        looker = Looker(comparison.mongo, session.connection, pair, shape)
+        looker = Looker(comparison.mongo, session.connection, as_it_is, pair, shape)
         settled = looker.settle(suspects, comparison.check_stopping)
         missing = [identity.words(value) for value in settled.missing]
         known: set[str] = set()
@@ -314,7 +335,11 @@ def _judge(comparison: Comparison, done: Sequence[Compared], mode: Mode) -> Stre
     quarantined = sum(one in known for one in missing)
     source_sum = sum(int(one.source_sum, 16) for one in done) + settled.digests
     target_sum = sum(int(one.target_sum, 16) for one in done) + settled.digests
-    both = equal + len(settled.different)
+    both = equal + len(settled.different) + len(settled.restless)
+    restless = tuple(identity.words(value) for value in settled.restless)
+    notes: tuple[str, ...] = ()
+    if restless:
+        notes = (f"{len(restless)} documents were written all the while and could not be judged",)
     return StreamVerdict(
         database=pair.collection.database,
         collection=pair.collection.name,
@@ -326,7 +351,9 @@ def _judge(comparison: Comparison, done: Sequence[Compared], mode: Mode) -> Stre
         missing=tuple(one for one in missing if one not in known),
         extra=tuple(identity.words(value) for value in settled.extra),
         different=named(settled.different),
+        restless=restless,
         rechecked=len(suspects),
         source_hash=f"{source_sum & MASK:032x}" if mode == "full" else None,
         target_hash=f"{target_sum & MASK:032x}" if mode == "full" else None,
+        notes=notes,
     )

@@ -87,10 +87,13 @@ def differing(shape: Shape, document: bytes, found: Found) -> list[str]:
     """
     wanted = expected(shape, document)
     wrong: dict[str, None] = {_dotted(path): None for path in wanted.lost}
-    left = dict(found.cells)
+    lacking = found.rows.symmetric_difference(wanted.rows)
+    for table, ordinal in lacking:
+        wrong[_dotted(_inside(shape, Cell(table, ordinal, 0)))] = None
+    left = {cell: have for cell, have in found.cells.items() if cell[:2] not in lacking}
     rests = {row: list(values) for row, values in wanted.rest.items()}
     for cell, want in wanted.cells.items():
-        if _column(shape, cell).part is Part.REST:
+        if cell[:2] in lacking or _column(shape, cell).part is Part.REST:
             continue
         have = left.pop(cell, None)
         if have == want.written:
@@ -104,13 +107,13 @@ def differing(shape: Shape, document: bytes, found: Found) -> list[str]:
                 continue
         wrong |= dict.fromkeys(_names(shape, cell, document, have))
     for (table, ordinal), values in rests.items():
+        if (table, ordinal) in lacking:
+            continue
         cell = Cell(table, ordinal, shape.tables[table].column_of(Part.REST))
         if left.pop(cell, None) != b"j" + rest_tree(shape, values):
             wrong |= {_dotted((*_inside(shape, cell), *path)): None for path, _ in values}
     for cell in left:
         wrong |= dict.fromkeys(_names(shape, cell, document, None))
-    for table, ordinal in found.rows.symmetric_difference(wanted.rows):
-        wrong[_dotted(_inside(shape, Cell(table, ordinal, 0)))] = None
     return list(wrong)
 
 

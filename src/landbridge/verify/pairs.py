@@ -54,6 +54,20 @@ class Pair:
         ]
 
 
+def again(target: psycopg.Connection[Any], pair: Pair) -> Pair:
+    """Return a pair as a run may have changed it meanwhile."""
+    known = streams.loaded(target, pair.table.schema)
+    record = known.get((pair.collection.database, pair.collection.name))
+    return pair if record is None else _pair(pair.collection, pair.table.schema, record)
+
+
+def _pair(collection: Collection, schema: str, record: streams.LoadedStream) -> Pair:
+    settings = Settings.from_json(record.settings)
+    plan = None if record.plan is None else plan_from_json(record.plan, settings)
+    table = TableName(schema, record.table)
+    return Pair(collection, table, plan, record.id, record.generation, record.method)
+
+
 def pairs(
     mongo: Connection,
     target: psycopg.Connection[Any],
@@ -79,16 +93,5 @@ def pairs(
         if record is None:
             found.append(Pair(collection, TableName(schema, ""), None, None))
             continue
-        settings = Settings.from_json(record.settings)
-        plan = None if record.plan is None else plan_from_json(record.plan, settings)
-        found.append(
-            Pair(
-                collection,
-                TableName(schema, record.table),
-                plan,
-                record.id,
-                record.generation,
-                record.method,
-            )
-        )
+        found.append(_pair(collection, schema, record))
     return found

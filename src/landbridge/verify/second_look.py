@@ -4,7 +4,7 @@ For       Telling a difference from a document that was being written while both
 Touches   Single documents and rows, reading only; landbridge.stream, where a stream is followed.
 Promises  What is called different was so in two looks, some time apart, between which neither
           side changed; and, where a run follows the source, after that run had come past the
-          first of them. What never stands still is called different after a minute.
+          first of them. What never stands still is not judged, and told of.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from landbridge.verify.shape import Shape
 
 TOGETHER = 1_000  # documents looked at by one query
 PAUSE_SECONDS = 1.0  # between two looks at what does not stand still
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 15.0
 FOLLOWED_SECONDS = 30.0  # a run that follows and does not come past a look is not waited for
 
 
@@ -43,6 +43,7 @@ class Settled:
     missing: list[Value | None] = field(default_factory=list)
     extra: list[Value | None] = field(default_factory=list)
     different: list[tuple[Value | None, tuple[str, ...]]] = field(default_factory=list)
+    restless: list[Value | None] = field(default_factory=list)  # being written all the while
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +66,13 @@ class Looked:
         return bool(self.rows)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Looker:
-    """Looks at documents by the keys of their records."""
+    """Looks at documents by the keys of their records; `as_it_is` tells of the table's columns."""
 
     mongo: Connection
     connection: psycopg.Connection[Any]
+    as_it_is: Callable[[], tuple[Pair, Shape]]
     pair: Pair
     shape: Shape
 
@@ -87,6 +89,7 @@ class Looker:
         while keys:
             stopping()
             self._wait_for_follower(stopping)
+            self.pair, self.shape = self.as_it_is()  # a run may have changed the columns
             looks = self.look(keys)
             known = self._set_aside(looks.values())
             left = []
@@ -94,8 +97,11 @@ class Looker:
                 now = looks[key]
                 if self._is_equal(now, settled):
                     continue
-                if now in known or before.get(key) == now or time.monotonic() > ends:
+                if now in known or before.get(key) == now:
                     self._differs(key, now, settled)
+                    continue
+                if time.monotonic() > ends:
+                    settled.restless.append(self._id(key, now))
                     continue
                 before[key] = now
                 left.append(key)
@@ -165,8 +171,7 @@ class Looker:
         return True
 
     def _differs(self, key: bytes, now: Looked, settled: Settled) -> None:
-        # The document tells the kind of its id; a row tells one that MongoDB takes for the same.
-        value = id_of(now.documents[0]) if now.documents else identity.of_key(self.shape, key)
+        value = self._id(key, now)
         rows = sum(table == 0 for table, _ in now.rows)
         if not now.documents:
             settled.extra += [value] * max(1, rows)
@@ -181,6 +186,10 @@ class Looker:
         else:
             fields = differing(self.shape, now.documents[0], now.found(self.shape))
             settled.different.append((value, tuple(fields) or ("the document",)))
+
+    def _id(self, key: bytes, now: Looked) -> Value | None:
+        # The document tells the kind of its id; a row tells one that MongoDB takes for the same.
+        return id_of(now.documents[0]) if now.documents else identity.of_key(self.shape, key)
 
     def _wait_for_follower(self, stopping: Callable[[], None]) -> None:
         """Let a run that follows the source come past this moment."""
