@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from landbridge.errors import ArchiveError, ArchiveTakenError
@@ -120,8 +120,7 @@ def progress_of(store: Store, asked: Asked, started_at: str) -> tuple[ExportProg
 
 
 def _safe(stored: Mapping[str, Any]) -> Safe:
-    file = ArchiveFile(**stored["file"])
-    return Safe(**{**stored, "file": replace(file, notes=tuple(file.notes))})
+    return Safe(**{**stored, "file": ArchiveFile.from_json(stored["file"])})
 
 
 def _other(asked: Asked) -> str:

@@ -41,6 +41,13 @@ class ArchiveFile:
         stem, _, _ = self.name.rpartition(LINES_EXTENSION)
         return stem + REJECTED_EXTENSION
 
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> ArchiveFile:
+        """Return the file that `dataclasses.asdict` described, by this version or another."""
+        known = {one.name for one in fields(cls)}
+        chosen = {name: value for name, value in stored.items() if name in known}
+        return cls(**chosen | {"notes": tuple(stored.get("notes", ()))})
+
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
@@ -72,12 +79,8 @@ class Manifest:
         if stored.get("format") != MANIFEST_FORMAT:
             raise ValueError(f"its format is {stored.get('format')!r}, not {MANIFEST_FORMAT}")
         known = {one.name for one in fields(cls)}
-        of_file = {one.name for one in fields(ArchiveFile)}
         try:
-            files = tuple(
-                ArchiveFile(**{name: value for name, value in file.items() if name in of_file})
-                for file in stored["files"]
-            )
+            files = tuple(ArchiveFile.from_json(file) for file in stored["files"])
             chosen = {name: value for name, value in stored.items() if name in known}
             return cls(**chosen | {"files": files})
         except (AttributeError, KeyError, TypeError) as error:

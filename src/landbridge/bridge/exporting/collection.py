@@ -107,6 +107,10 @@ def _start_of(task: Task) -> Safe:
     fresh = Safe(task.file, uuid=task.scan.collection.uuid)
     if known is None or known.finished or known.place is None or not task.store.resumes:
         return fresh
+    left = task.store.open_partial(known.file.name)
+    if left is None:  # a crash came between the file's name and this progress
+        return fresh
+    left.close()
     if not task.scan.resumes or known.uuid != fresh.uuid or known.member != task.scan.member():
         return fresh
     place, last_id = bytes.fromhex(known.place), bytes.fromhex(known.last_id or "")

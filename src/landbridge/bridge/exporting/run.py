@@ -35,7 +35,7 @@ from landbridge.errors import (
     UsageError,
 )
 from landbridge.files import Store, archive_names, open_store, read_manifest, write_manifest
-from landbridge.files.progress import Asked, ExportProgress, progress_of
+from landbridge.files.progress import PROGRESS_NAME, Asked, ExportProgress, progress_of
 from landbridge.model.amounts import count_of
 from landbridge.model.archive import (
     MANIFEST_NAME,
@@ -123,11 +123,11 @@ class _Run:
 
     def export(self, scans: Sequence[Scan]) -> ExportSummary:
         """Write all files, and the manifest if they are whole."""
+        at = _moment(scans, self._progress)
         self._logged.say(
             f"export of {self._database} {'goes on' if self._goes_on else 'begins'}, "
             f"landbridge {__version__}, from {self._identity}"
         )
-        at = _moment(scans, self._progress)
         self._progress.begin(self._progress.cluster_time or (str(at) if at else None))
         files = self._all(scans, at)
         failed = [one for one in files if one.error]
@@ -137,13 +137,13 @@ class _Run:
         if failed:
             self._logged.say(f"export fails: {len(failed)} of {len(files)} collections")
             return replace(summary, error=_error_of(failed, files, self._store.place))
-        write_manifest(self._store, self._manifest(files))
-        self._progress.end()
         documents = sum(one.file.documents for one in files)
         self._logged.say(
             f"export ends: {len(files)} files, {documents:,} documents, "
             f"{sum(one.file.bytes for one in files):,} bytes"
         )
+        write_manifest(self._store, self._manifest(files))
+        self._progress.end()
         return replace(summary, error=_rejections_of(files))
 
     def _manifest(self, files: Sequence[ExportedFile]) -> Manifest:
@@ -232,7 +232,8 @@ def _canonical(query: bytes | None) -> str | None:
 
 
 def _refuse_finished(store: Store) -> None:
-    if read_manifest(store) is not None:
+    # With progress beside it the last step is still to be done: the same command does it.
+    if read_manifest(store) is not None and store.size(PROGRESS_NAME) is None:
         raise ArchiveTakenError(
             f"cannot export into {store.place}",
             why=f"a finished archive is there ({MANIFEST_NAME})",
