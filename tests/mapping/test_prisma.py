@@ -20,7 +20,7 @@ SCHEMA = (FOLDER / "schema.prisma").read_text()
 def test_same_as_the_catalogue_after_the_migration(postgres: psycopg.Connection[Any]) -> None:
     postgres.execute((FOLDER / "schema.sql").read_text())
     live = read_schema(postgres, "public")
-    read = read_prisma(SCHEMA, "schema.prisma").schema
+    read = read_prisma({"schema.prisma": SCHEMA}).schema
     assert live is not None
     assert [table.name for table in read.tables] == [table.name for table in live.tables]
     for ours, theirs in zip(read.tables, live.tables, strict=True):
@@ -31,13 +31,13 @@ def test_same_as_the_catalogue_after_the_migration(postgres: psycopg.Connection[
 
 
 def test_what_only_the_client_knows() -> None:
-    made = read_prisma(SCHEMA, "schema.prisma").generators
+    made = read_prisma({"schema.prisma": SCHEMA}).generators
     assert made["Property", "id"] == "cuid" and made["Inquiry", "id"] == "uuid"
     assert ("User", "id") not in made and ("Lead", "id") not in made
 
 
 def table(text: str, name: str = "T") -> RelationalTable:
-    found = read_prisma(text, "x.prisma", "app").schema.table(name)
+    found = read_prisma({"x.prisma": text}, "app").schema.table(name)
     assert found is not None
     return found
 
@@ -97,7 +97,43 @@ def test_lists_on_both_sides_have_a_table() -> None:
     join = table(text, "_PostToTag")
     assert [(one.name, one.base) for one in join.columns] == [("A", "integer"), ("B", "text")]
     assert [key.target.name for key in join.foreign_keys] == ["Post", "Tag"]
-    assert read_prisma(text, "x").generators == {("Tag", "id"): "cuid"}
+    assert read_prisma({"x": text}).generators == {("Tag", "id"): "cuid"}
+
+
+def test_several_files_and_schemas() -> None:
+    files = {
+        "a.prisma": """
+            model User {
+              id    Int     @id
+              role  Role
+              total Total?
+              @@schema("auth")
+            }
+            enum Role {
+              A
+              @@schema("auth")
+            }
+        """,
+        "b.prisma": """
+            model Post {
+              id   Int  @id
+              user User @relation(fields: [by], references: [id])
+              by   Int
+            }
+            view Total {
+              id   Int @unique
+              user User
+            }
+        """,
+    }
+    public, auth = (read_prisma(files, name).schema for name in ("public", "auth"))
+    assert [table.name.name for table in public.tables] == ["Post"]
+    assert [table.name.name for table in auth.tables] == ["Post", "User"]
+    (key,) = public.tables[0].foreign_keys
+    assert str(key.target) == "auth.User"
+    with pytest.raises(SchemaFileError) as caught:
+        read_prisma({**files, "c.prisma": "\nmodel C { id Nix @id\n}"})
+    assert caught.value.what == "cannot read c.prisma, line 2"
 
 
 @pytest.mark.parametrize(
@@ -114,11 +150,12 @@ def test_lists_on_both_sides_have_a_table() -> None:
         ("enum E {\n X\n}\nmodel A {\n id Int @id\n e E @default(Y)\n}", 6, "no label Y"),
         ("model A {\n id Int @id @db.Blob\n}", 2, "no type @db.Blob"),
         ("model A {\n id Int @id # what\n}", 2, "'#'"),
+        ("model A {\n id Int @id\n b String @db.VarChar(x)\n}", 3, "is no number"),
         ("", 1, "no model"),
     ],
 )
 def test_errors_name_their_line(text: str, line: int, why: str) -> None:
     with pytest.raises(SchemaFileError) as caught:
-        read_prisma(text, "my.prisma")
+        read_prisma({"my.prisma": text})
     assert caught.value.what == f"cannot read my.prisma, line {line}"
     assert why in caught.value.why

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any, get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
+from tests import strategies
 
+from landbridge.bridge.surveying import decoded
 from landbridge.mapping.document import read_mapping
+from landbridge.mapping.prisma import read_prisma
+from landbridge.mapping.profile import Profiler
+from landbridge.mapping.propose import propose
 from landbridge.mapping.rules import (
     Cast,
     ChildRule,
@@ -22,6 +28,7 @@ from landbridge.mapping.rules import (
 )
 from landbridge.mapping.writing import scalar, write_mapping
 
+PRISMA = Path(__file__).parent.parent / "realestate" / "schema.prisma"
 # Lone surrogates are in no UTF-8 file.
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12)
 PLAIN = r"""yes No null ~ 1 0x1f 1e3 2021-01-01 {a} . !x &x *x ? | > % @x ` ' " \ << = … 🙂 true
@@ -115,3 +122,16 @@ def test_lines_stay_short(length: int) -> None:
     text = write_mapping(mapping)
     assert max(map(len, text.splitlines())) <= 100
     assert read_mapping(text, "x") == mapping
+
+
+@given(st.lists(strategies.documents(), min_size=1, max_size=5))
+def test_whatever_documents_hold_a_proposal_is_written(documents: list[bytes]) -> None:
+    schema = read_prisma({"schema.prisma": PRISMA.read_text()}).schema
+    profilers = {name: Profiler(name) for name in ("users", "properties", "conversations")}
+    for profiler in profilers.values():
+        for document in documents:
+            profiler.add(decoded(document))
+    profiles = [profiler.result(len(documents)) for profiler in profilers.values()]
+    proposal = propose(schema, profiles, {})
+    text = write_mapping(proposal.mapping, proposal.comments)
+    assert read_mapping(text, "x") == proposal.mapping

@@ -33,6 +33,7 @@ from landbridge.postgres.uris import schema_of
 
 DOCUMENTS = 100_000  # of a collection that are looked at, unless told otherwise
 SCHEMA = "public"
+PRISMA_EXTENSION = ".prisma"
 SCHEMA_FILE_BYTES_MAX = 10_000_000
 NAMES_SHOWN_MAX = 10
 
@@ -116,8 +117,13 @@ def propose_mapping(
 
 def _target(target: str | Path, schema: str) -> _Target:
     if isinstance(target, Path):
-        text = _file_text(target)
-        read = read_prisma(text, str(target), schema)
+        read = read_prisma(_files(target), schema)
+        if not read.schema.tables:
+            raise TargetMissingError(
+                f"{target} has no table in schema {schema}",
+                why="its models are in other schemas",
+                fix="name one of those by --schema",
+            )
         return _Target(read.schema, read.generators)
     with (
         closing(open_connection(target, "landbridge mapping")) as connection,
@@ -132,6 +138,18 @@ def _target(target: str | Path, schema: str) -> _Target:
                 fix="name the schema that holds the tables by --schema, or a schema.prisma by --to",
             )
     return _Target(found, {})
+
+
+def _files(target: Path) -> dict[str, str]:
+    """Return the text of a schema file, or of all that lie in a folder and below it."""
+    paths = sorted(target.rglob("*" + PRISMA_EXTENSION)) if target.is_dir() else [target]
+    if not paths:
+        raise SchemaFileError(
+            f"cannot read {target}",
+            why=f"it is a folder without a {PRISMA_EXTENSION} file",
+            fix="name a schema.prisma file or its folder, or a PostgreSQL by its URI",
+        )
+    return {str(path): _file_text(path) for path in paths}
 
 
 def _file_text(path: Path) -> str:

@@ -13,7 +13,9 @@ from contextlib import contextmanager
 from typing import Any, Protocol
 
 import bson
-from bson import ObjectId
+from bson import CodecOptions, ObjectId
+from bson.codec_options import DatetimeConversion
+from bson.errors import InvalidBSON
 
 from landbridge.codec import documents_in, id_document, id_of
 from landbridge.files import Archive, FileSource, look_at, open_store
@@ -26,6 +28,11 @@ from landbridge.mongo.connect import Connection, connect
 
 TELL_EVERY = 1000  # documents
 IDS_EXPECTED = 1_000_000  # of a file that doesn't tell how many documents it has
+_READABLE: CodecOptions[dict[str, Any]] = CodecOptions(
+    document_class=dict,
+    unicode_decode_error_handler="replace",
+    datetime_conversion=DatetimeConversion.DATETIME_AUTO,
+)
 MONGODB = ("mongodb://", "mongodb+srv://")
 
 
@@ -68,7 +75,7 @@ class _Mongo:
         expected = documents if total is None else min(total, documents)
         read = 0
         for document in survey.survey(self._connection, collection, documents):
-            profiler.add(document)
+            profiler.add(decoded(document))
             read += 1
             _tell(observer, collection, read, expected)
         if total is None and read == documents:
@@ -90,8 +97,10 @@ class _Mongo:
         found = {}
         for collection in chosen:
             ids = found[collection.name] = KnownIds(len(values))
-            for value in survey.known_ids(self._connection, collection, list(values)):
-                ids.add(value)
+            if not collection.id_indexed:
+                continue  # each look-up would read it whole
+            for document in survey.known_ids(self._connection, collection, list(values)):
+                ids.add(_id_of(document))
         return found
 
 
@@ -117,11 +126,10 @@ class _Files:
             for batch in batches:
                 for document in documents_in(batch):
                     wanted = read % every == 0 and looked < documents
-                    found = bson.decode(document if wanted else _id_only(document), survey.READABLE)
                     if wanted:
-                        profiler.add(found)
+                        profiler.add(decoded(document))
                         looked += 1
-                    ids.add(found.get("_id"))
+                    ids.add(_id_of(document))
                     read += 1
                     _tell(observer, collection, read, total)
         return profiler.result(read)
@@ -132,9 +140,19 @@ class _Files:
         return {one.name: self._known[one.name] for one in chosen}
 
 
-def _id_only(document: bytes) -> bytes:
+def decoded(document: bytes) -> Mapping[str, Any] | None:
+    """Return a document as the driver decodes it, None where it can't."""
+    try:
+        return bson.decode(document, _READABLE)
+    except (InvalidBSON, ValueError, RecursionError):
+        return None
+
+
+def _id_of(document: bytes) -> Any:
+    """Return the `_id` of a document, None where it has none that the driver can decode."""
     identity = id_of(document)
-    return bson.encode({}) if identity is None else id_document(*identity)
+    found = None if identity is None else decoded(id_document(*identity))
+    return None if found is None else found["_id"]
 
 
 def _tell(observer: Observer, collection: Collection, read: int, total: int | None) -> None:

@@ -1,4 +1,4 @@
-"""A `schema.prisma` file as the tables that a migration of it makes in PostgreSQL.
+"""A Prisma schema as the tables that a migration of it makes in PostgreSQL.
 
 For       Proposing a mapping before the database exists.
 Touches   Nothing.
@@ -10,10 +10,11 @@ Promises  The same description as the catalogue would give after the migration, 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from landbridge.mapping.prisma_text import Attribute, Block, Call, Field, Word, parse, refuse
+from landbridge.mapping.prisma_text import Attribute, Block, Call, Field, Place, Word, parse, refuse
+from landbridge.mapping.prisma_types import scalar_type
 from landbridge.model.relational import (
     Action,
     Enumeration,
@@ -27,48 +28,6 @@ from landbridge.model.tables import TableName
 
 PROVIDERS = ("postgresql", "postgres", "cockroachdb")
 
-# Scalar -> (type as PostgreSQL prints it, its plain name).
-_SCALARS = {
-    "String": ("text", "text"),
-    "Boolean": ("boolean", "boolean"),
-    "Int": ("integer", "integer"),
-    "BigInt": ("bigint", "bigint"),
-    "Float": ("double precision", "double precision"),
-    "Decimal": ("numeric(65,30)", "numeric"),
-    "DateTime": ("timestamp(3) without time zone", "timestamp without time zone"),
-    "Json": ("jsonb", "jsonb"),
-    "Bytes": ("bytea", "bytea"),
-}
-# `@db.` type -> plain name.
-_NATIVE = {
-    "Text": "text",
-    "Char": "character",
-    "VarChar": "character varying",
-    "Bit": "bit",
-    "VarBit": "bit varying",
-    "Uuid": "uuid",
-    "Xml": "xml",
-    "Inet": "inet",
-    "Citext": "citext",
-    "Integer": "integer",
-    "SmallInt": "smallint",
-    "BigInt": "bigint",
-    "Oid": "oid",
-    "Money": "money",
-    "Decimal": "numeric",
-    "DoublePrecision": "double precision",
-    "Real": "real",
-    "Boolean": "boolean",
-    "Timestamp": "timestamp without time zone",
-    "Timestamptz": "timestamp with time zone",
-    "Time": "time without time zone",
-    "Timetz": "time with time zone",
-    "Date": "date",
-    "Json": "json",
-    "JsonB": "jsonb",
-    "ByteA": "bytea",
-}
-_SIZED = ("character", "character varying", "bit", "bit varying")
 _ACTIONS: dict[str, Action] = {
     "NoAction": "no action",
     "Restrict": "restrict",
@@ -89,61 +48,89 @@ class PrismaSchema:
 
 @dataclass(slots=True)
 class _Reading:
-    """What is known of a file while its models become tables."""
+    """What is known of the schema while its models become tables."""
 
-    name: str
-    schema: str
+    schema: str  # of blocks that name none
     models: Mapping[str, Block]
+    related: frozenset[str]  # models and views: what a field may lead to
     enums: Mapping[str, Enumeration]
     labels: Mapping[str, Mapping[str, str]]  # enum in the file -> label in the file -> stored
     generators: dict[tuple[str, str], str] = field(default_factory=dict)
 
+    def name(self, block: Block) -> TableName:
+        """Return the name of a block in the database."""
+        return _name(block, self.schema)
 
-def read_prisma(text: str, name: str, schema: str = "public") -> PrismaSchema:
-    """Return what a schema file describes; `name` is the file's, for errors.
+
+def read_prisma(files: Mapping[str, str], schema: str = "public") -> PrismaSchema:
+    """Return what the files of a schema describe, each by its name for errors.
+
+    Only the tables of `schema` are returned; blocks without `@@schema` are taken to be in it.
 
     Raises:
         SchemaFileError: it is not a Prisma schema, or not one for PostgreSQL.
 
     """
-    blocks = parse(text, name)
+    blocks = [block for name, text in files.items() for block in parse(text, name)]
     for block in blocks:
         provider = block.settings.get("provider")
         if block.kind == "datasource" and provider not in PROVIDERS:
-            refuse(name, block.line, f"its provider is {provider}", "name a PostgreSQL schema")
+            refuse(block.at, f"its provider is {provider}", "name a PostgreSQL schema")
         if block.kind == "type":
             refuse(
-                name,
-                block.line,
+                block.at,
                 f"{block.name} is a composite type, which only MongoDB has",
                 "name a schema for PostgreSQL",
             )
     models = {block.name: block for block in blocks if block.kind == "model"}
     if not models:
-        refuse(name, 1, "it has no model", "name the schema.prisma that describes the tables")
+        what = "it has no model"
+        refuse(
+            Place(next(iter(files)), 1), what, "name the schema.prisma that describes the tables"
+        )
     labels = {
         block.name: {label.name: _mapped(label.attributes, label.name) for label in block.fields}
         for block in blocks
         if block.kind == "enum"
     }
     enums = {
-        block.name: Enumeration(
-            schema, _mapped(block.attributes, block.name), tuple(labels[block.name].values())
-        )
+        block.name: _enum(block, schema, labels[block.name])
         for block in blocks
         if block.kind == "enum"
     }
-    reading = _Reading(name, schema, models, enums, labels)
+    related = frozenset(block.name for block in blocks if block.kind in ("model", "view"))
+    reading = _Reading(schema, models, related, enums, labels)
     tables = [_table(reading, model) for model in models.values()]
     tables += _join_tables(reading)
     return PrismaSchema(
         RelationalSchema(
             schema,
-            tuple(sorted(tables, key=lambda table: table.name.name)),
-            tuple(sorted(enums.values(), key=lambda enum: enum.name)),
+            tuple(
+                sorted(
+                    (table for table in tables if table.name.schema == schema),
+                    key=lambda table: table.name.name,
+                )
+            ),
+            tuple(
+                sorted(
+                    (enum for enum in enums.values() if enum.schema == schema),
+                    key=lambda enum: enum.name,
+                )
+            ),
         ),
         reading.generators,
     )
+
+
+def _name(block: Block, schema: str) -> TableName:
+    named = block.attribute("schema")
+    value = named.value("name", 0) if named else None
+    return TableName(str(value or schema), _mapped(block.attributes, block.name))
+
+
+def _enum(block: Block, schema: str, labels: Mapping[str, str]) -> Enumeration:
+    name = _name(block, schema)
+    return Enumeration(name.schema, name.name, tuple(labels.values()))
 
 
 def _mapped(attributes: Sequence[Attribute], name: str) -> str:
@@ -153,8 +140,8 @@ def _mapped(attributes: Sequence[Attribute], name: str) -> str:
 
 
 def _table(reading: _Reading, model: Block) -> RelationalTable:
-    name = TableName(reading.schema, _mapped(model.attributes, model.name))
-    scalars = [one for one in model.fields if one.type not in reading.models]
+    name = reading.name(model)
+    scalars = [one for one in model.fields if one.type not in reading.related]
     key_fields = _key_fields(reading, model)
     columns = tuple(_column(reading, name, one, one.name in key_fields) for one in scalars)
     return RelationalTable(
@@ -185,7 +172,7 @@ def _key_fields(reading: _Reading, model: Block) -> list[str]:
 def _field_names(reading: _Reading, attribute: Attribute, values: Any) -> list[str]:
     """Return the names in `[a, b(sort: Desc)]`."""
     if not isinstance(values, list):
-        refuse(reading.name, attribute.line, f"@{attribute.name} names no fields")
+        refuse(attribute.at, f"@{attribute.name} names no fields")
     return [one.name if isinstance(one, Call) else str(getattr(one, "text", one)) for one in values]
 
 
@@ -195,7 +182,7 @@ def _columns_of(
     known = {one.name: _mapped(one.attributes, one.name) for one in model.fields}
     for name in names:
         if name not in known:
-            refuse(reading.name, attribute.line, f"{model.name} has no field {name}")
+            refuse(attribute.at, f"{model.name} has no field {name}")
     return tuple(known[name] for name in names)
 
 
@@ -235,30 +222,11 @@ def _column(reading: _Reading, table: TableName, one: Field, in_key: bool) -> Re
         written, base = f'"{enum.name}"' if enum.name != enum.name.lower() else enum.name, enum.name
     elif one.type.startswith("Unsupported:"):
         written = base = one.type.partition(":")[2]
-    elif one.type in _SCALARS:
-        written, base = _SCALARS[one.type]
-        if one.type == "Decimal":
-            precision, scale = 65, 30
-        elif one.type == "DateTime":
-            precision = 3
-        native = next((a for a in one.attributes if a.name.startswith("db.")), None)
-        if native is not None:
-            plain = _NATIVE.get(native.name[3:])
-            if plain is None:
-                refuse(reading.name, native.line, f"PostgreSQL has no type @{native.name}")
-            base = plain
-            sizes = [int(size) for size in native.values]
-            written = _written(base, sizes)
-            if base in _SIZED:
-                length = sizes[0] if sizes else None
-            else:
-                precision, scale = sizes[0] if sizes else None, None
-            if base == "numeric" and sizes:
-                scale = (*sizes, 0)[1]
+    elif (scalar := scalar_type(one)) is not None:
+        written, base = scalar.written, scalar.base
+        length, precision, scale = scalar.length, scalar.precision, scalar.scale
     else:
-        refuse(
-            reading.name, one.line, f"{one.type} is neither a type, an enum nor a model of the file"
-        )
+        refuse(one.at, f"{one.type} is neither a type, an enum nor a model of the schema")
     default, sequence = _default(reading, table, name, one, written)
     if generator := _client_default(one):
         reading.generators[table.name, name] = generator
@@ -275,18 +243,6 @@ def _column(reading: _Reading, table: TableName, one: Field, in_key: bool) -> Re
         scale=scale,
         enum=enum,
     )
-
-
-def _written(base: str, sizes: Sequence[int]) -> str:
-    if not sizes:
-        return base
-    if base == "numeric" and len(sizes) == 1:
-        sizes = (*sizes, 0)
-    size = "(" + ",".join(map(str, sizes)) + ")"
-    first, space, rest = base.partition(" ")
-    if first in ("timestamp", "time"):
-        return f"{first}{size}{space}{rest}"
-    return base + size
 
 
 def _client_default(one: Field) -> str | None:
@@ -314,7 +270,7 @@ def _default(
             return f"nextval('{quoted}'::regclass)", TableName(table.schema, sequence)
         if value.name in _BY_CLIENT:
             return None, None
-        refuse(reading.name, attribute.line, f"{value.name}() is no default of PostgreSQL")
+        refuse(attribute.at, f"{value.name}() is no default of PostgreSQL")
     if isinstance(value, list):
         elements = ", ".join(_literal(reading, attribute, one, item, written) for item in value)
         return f"ARRAY[{elements}]" + (f"::{written}[]" if not value else ""), None
@@ -327,7 +283,7 @@ def _literal(reading: _Reading, attribute: Attribute, one: Field, value: Any, wr
             return value.text  # true, false
         stored = reading.labels[one.type].get(value.text)
         if stored is None:
-            refuse(reading.name, attribute.line, f"{one.type} has no label {value.text}")
+            refuse(attribute.at, f"{one.type} has no label {value.text}")
         value = stored
     if isinstance(value, str):
         quoted = value.replace("'", "''")
@@ -347,7 +303,7 @@ def _foreign_key(
     return ForeignKey(
         name=str(relation.value("map") or f"{table.name}_{'_'.join(columns)}_fkey"),
         columns=columns,
-        target=TableName(reading.schema, _mapped(target.attributes, target.name)),
+        target=reading.name(target),
         target_columns=_columns_of(reading, target, relation, referred),
         on_delete=_action(reading, relation, "onDelete", "restrict" if required else "set null"),
         on_update=_action(reading, relation, "onUpdate", "cascade"),
@@ -359,7 +315,7 @@ def _action(reading: _Reading, relation: Attribute, name: str, otherwise: Action
     if value is None:
         return otherwise
     if not isinstance(value, Word) or value.text not in _ACTIONS:
-        refuse(reading.name, relation.line, f"{name} is none of {', '.join(_ACTIONS)}")
+        refuse(relation.at, f"{name} is none of {', '.join(_ACTIONS)}")
     return _ACTIONS[value.text]
 
 
@@ -390,17 +346,17 @@ def _relation_name(one: Field) -> str:
 
 
 def _join_table(reading: _Reading, name: str, first: Block, second: Block) -> RelationalTable:
-    table = TableName(reading.schema, name)
+    table = TableName(reading.name(first).schema, name)
     columns, foreign_keys = [], []
     for letter, model in (("A", first), ("B", second)):
         key_fields = _key_fields(reading, model)
         if len(key_fields) != 1:
-            refuse(reading.name, model.line, f"{model.name} needs an @id for a list of relations")
+            refuse(model.at, f"{model.name} needs an @id for a list of relations")
         key = next(one for one in model.fields if one.name == key_fields[0])
-        target = TableName(reading.schema, _mapped(model.attributes, model.name))
+        target = reading.name(model)
         # Only the type of the key counts: not its default, nor what fills it.
         like = _column(
-            _Reading(reading.name, reading.schema, reading.models, reading.enums, reading.labels),
+            replace(reading, generators={}),
             target,
             key,
             True,

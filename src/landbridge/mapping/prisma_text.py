@@ -32,6 +32,14 @@ BLOCKS = ("model", "view", "enum", "type", "datasource", "generator")
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Where something stands."""
+
+    file: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
 class Word:
     """A name that stands for itself: a field, a label, `true`, `Cascade`."""
 
@@ -53,7 +61,7 @@ class Attribute:
     """
 
     name: str  # without the signs
-    line: int
+    at: Place
     values: tuple[Any, ...] = ()
     named: dict[str, Any] = field(default_factory=dict)
 
@@ -69,7 +77,7 @@ class Field:
     """A line of a model (`type` and its signs), or a label of an enum (`type` is empty)."""
 
     name: str
-    line: int
+    at: Place
     type: str = ""
     optional: bool = False
     many: bool = False
@@ -86,7 +94,7 @@ class Block:
 
     kind: str
     name: str
-    line: int
+    at: Place
     fields: tuple[Field, ...] = ()
     attributes: tuple[Attribute, ...] = ()
     settings: dict[str, Any] = field(default_factory=dict)  # of a datasource or generator
@@ -115,9 +123,9 @@ def parse(text: str, name: str) -> list[Block]:
     return list(_Parser(text, name).blocks())
 
 
-def refuse(name: str, line: int, why: str, fix: str = "mend that line") -> NoReturn:
+def refuse(at: Place, why: str, fix: str = "mend that line") -> NoReturn:
     """Raise the error that tells what is wrong in a line of a schema file."""
-    raise SchemaFileError(f"cannot read {name}, line {line}", why=why, fix=fix)
+    raise SchemaFileError(f"cannot read {at.file}, line {at.line}", why=why, fix=fix)
 
 
 class _Parser:
@@ -143,7 +151,7 @@ class _Parser:
             if match is None:
                 sign = text[at]
                 why = "a string that doesn't end" if sign == '"' else f"the sign {sign!r}"
-                refuse(self._name, line, f"{why} has no meaning in a Prisma schema")
+                refuse(Place(self._name, line), f"{why} has no meaning in a Prisma schema")
             kind = match.lastgroup or ""
             if kind not in ("space", "comment"):
                 yield Token(kind, match[0], line)
@@ -151,6 +159,9 @@ class _Parser:
             at = match.end()
         yield Token("newline", "\n", line)
         yield Token("end", "", line)
+
+    def _place(self, token: Token) -> Place:
+        return Place(self._name, token.line)
 
     @property
     def _next(self) -> Token:
@@ -173,7 +184,7 @@ class _Parser:
         found = {"end": "the end of the file", "newline": "the end of the line"}.get(
             token.kind, f"`{token.text}`"
         )
-        refuse(self._name, token.line, f"{found} stands where {wanted} should")
+        refuse(self._place(token), f"{found} stands where {wanted} should")
 
     def _skip_lines(self) -> None:
         while self._next.kind == "newline":
@@ -199,7 +210,9 @@ class _Parser:
                 fields.append(self._field(opening.text == "enum"))
             if not (self._next.kind == "mark" and self._next.text == "}"):
                 self._take("newline")
-        return Block(opening.text, name, opening.line, tuple(fields), tuple(attributes), settings)
+        return Block(
+            opening.text, name, self._place(opening), tuple(fields), tuple(attributes), settings
+        )
 
     def _field(self, label: bool) -> Field:
         name = self._take("name")
@@ -217,7 +230,7 @@ class _Parser:
         attributes = []
         while self._took("@"):
             attributes.append(self._attribute())
-        return Field(name.text, name.line, kind, optional, many, tuple(attributes))
+        return Field(name.text, self._place(name), kind, optional, many, tuple(attributes))
 
     def _attribute(self) -> Attribute:
         first = self._take("name")
@@ -225,7 +238,7 @@ class _Parser:
         while self._took("."):
             name += "." + self._take("name").text
         values, named = self._arguments() if self._took("(") else ((), {})
-        return Attribute(name, first.line, values, named)
+        return Attribute(name, self._place(first), values, named)
 
     def _arguments(self) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Read what stands between brackets; the opening one is read."""

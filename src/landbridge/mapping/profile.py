@@ -15,6 +15,7 @@ import uuid
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from bson import Binary, DatetimeMS, Decimal128, Int64, ObjectId
@@ -26,6 +27,7 @@ CANDIDATES_MAX = 100  # values of a path that are looked up among the ids of col
 PATHS_MAX = 4000
 FIELDS_MAX = 300  # of one object: more are keys that are data
 DEPTH_MAX = 8
+UNNAMED_MAX = 20
 EXAMPLE_LENGTH_MAX = 40
 
 # What whole numbers may stand for: 1990 to 2100, in seconds and in milliseconds.
@@ -109,11 +111,13 @@ class CollectionProfile:
     total: int | None  # that there are, None where that is not known
     root: FieldProfile
     truncated: bool = False  # it has more paths than are kept
+    unnamed: tuple[str, ...] = ()  # fields that no path leads to: empty names, names with a dot
+    unreadable: int = 0  # documents that the driver can't decode
 
     @property
     def whole(self) -> bool:
         """Whether every document was looked at."""
-        return self.total is not None and self.documents >= self.total
+        return self.total is not None and self.documents + self.unreadable >= self.total
 
     def candidates(self) -> Iterator[tuple[str, tuple[Any, ...]]]:
         """Yield the values that may be ids, with their paths; `[]` stands after an array's."""
@@ -159,10 +163,15 @@ class Profiler:
         self._root = _Node()
         self._paths = 0
         self._documents = 0
+        self._unreadable = 0
         self._truncated = False
+        self._unnamed: dict[str, None] = {}
 
-    def add(self, document: Mapping[str, Any]) -> None:
-        """Look at a document, decoded by the driver."""
+    def add(self, document: Mapping[str, Any] | None) -> None:
+        """Look at a document, decoded by the driver; None for one that it can't decode."""
+        if document is None:
+            self._unreadable += 1
+            return
         self._documents += 1
         self._root.kinds["object"] += 1
         self._object(self._root, document, 0)
@@ -170,7 +179,10 @@ class Profiler:
     def result(self, total: int | None) -> CollectionProfile:
         """Return what was seen; `total` is how many documents there are."""
         root = _frozen(self._root, "", self._documents)
-        return CollectionProfile(self._name, self._documents, total, root, self._truncated)
+        unnamed = tuple(sorted(self._unnamed))
+        return CollectionProfile(
+            self._name, self._documents, total, root, self._truncated, unnamed, self._unreadable
+        )
 
     def _value(self, node: _Node, value: Any, depth: int) -> None:
         kind = kind_of(value)
@@ -207,6 +219,10 @@ class Profiler:
         if depth >= DEPTH_MAX:
             return
         for name, below in value.items():
+            if not name or "." in name:
+                if len(self._unnamed) < UNNAMED_MAX:
+                    self._unnamed[name] = None
+                continue
             found = node.fields.get(name)
             if found is None:
                 if len(node.fields) >= FIELDS_MAX or self._paths >= PATHS_MAX:
@@ -255,8 +271,16 @@ _KINDS: dict[type, str] = {
 
 def format_of(text: str) -> str:
     """Return what a string looks like: one of `FORMATS`."""
+    return _format_of(text) if len(text) <= VALUE_LENGTH_MAX else _look(text)
+
+
+def _look(text: str) -> str:
     match = _FORMAT.fullmatch(text)
     return match.lastgroup or "text" if match else "text"
+
+
+# Of short strings many come again and again.
+_format_of = lru_cache(maxsize=4096)(_look)
 
 
 def shortened(value: Any) -> str:
@@ -267,7 +291,7 @@ def shortened(value: Any) -> str:
 
 
 def _number(node: _Node, value: Any) -> None:
-    number = float(value.to_decimal()) if isinstance(value, Decimal128) else value
+    number = _float_of(value) if isinstance(value, Decimal128) else value
     if isinstance(number, float) and not math.isfinite(number):
         node.marks["fraction"] += 1
         return
@@ -283,6 +307,11 @@ def _number(node: _Node, value: Any) -> None:
         node.marks["flag"] += 1
     if isinstance(value, int):
         _candidate(node, int(value))
+
+
+def _float_of(value: Decimal128) -> float:
+    number = value.to_decimal()
+    return math.nan if number.is_nan() else float(number)
 
 
 def _candidate(node: _Node, value: Any) -> None:

@@ -223,6 +223,10 @@ def _collection(
     if not profile.whole:
         of = f" of {profile.total:,}" if profile.total is not None else ""
         draft.comments[place] = (f"looked at {profile.documents:,}{of} documents",)
+    if profile.unreadable:
+        points.append(f"{profile.unreadable} documents can't be decoded")
+    if profile.unnamed:
+        points.append(f"no path leads to fields of these names: {list(profile.unnamed)}")
     if profile.truncated:
         points.append("it has more fields than were looked at")
     draft.rules.append(

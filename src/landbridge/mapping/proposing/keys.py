@@ -120,4 +120,7 @@ def _form(
         return "same", ""
     if column.length == HEX_LENGTH or not prisma:
         return "hex", ""
-    return "cuid", "as Prisma makes ids; `hex` would keep the digits of the ObjectId"
+    return (
+        "cuid",
+        "or uuid, as the application makes ids; hex would keep the digits of the ObjectId",
+    )
