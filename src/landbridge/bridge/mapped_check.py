@@ -25,7 +25,11 @@ def check_data(
     """Return what an import would do, collection by collection, in the order of the import."""
     by_name = {source.collection.name: source for source in sources}
     streams = [
-        Checked(by_name[name], task.converter(by_name[name].collection))
+        Checked(
+            by_name[name],
+            task.converter(by_name[name].collection),
+            task.repeated.get(name, {}),
+        )
         for group in task.order.groups
         for name in group.collections
         if name in by_name

@@ -11,27 +11,26 @@ from __future__ import annotations
 import hashlib
 import logging
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack, closing
+from dataclasses import replace
 from typing import Any
 
 from landbridge.bridge.mapped_check import check_data, first_violation
+from landbridge.bridge.mapped_sources import opened
 from landbridge.bridge.mapped_task import Asked, Task, checked
 from landbridge.bridge.run import Run, begun, error_of, finish, silent
-from landbridge.config import selection
 from landbridge.engine import import_late, importing
+from landbridge.engine.import_ids import repeated_ids
 from landbridge.engine.importing import Import, ImportJob
 from landbridge.errors import InternalError, LandbridgeError
 from landbridge.mapping import check
 from landbridge.mapping.document import read_mapping
-from landbridge.mapping.rules import Dangling, Mapping
+from landbridge.mapping.rules import Dangling
 from landbridge.model.importing import OnError, RowWriter
 from landbridge.model.stream import Source
 from landbridge.model.summary import Observer, StreamSummary, Summary
 from landbridge.model.tables import Session
-from landbridge.mongo import catalog
-from landbridge.mongo.connect import connect
-from landbridge.mongo.source import CollectionSource
 from landbridge.postgres import faults
 from landbridge.postgres.connect import Target
 from landbridge.postgres.late import LateWriter
@@ -88,64 +87,37 @@ def import_mapped(
     """
     mapping = read_mapping(mapping_text, mapping_name)
     began = time.monotonic()
+    watching = observer or silent
+    asked = Asked(mapping, mapping_text, mapping_name, batch_size, on_error, dangling)
     with ExitStack() as stack:
         sources, notes = stack.enter_context(
-            _opened(mapping, input=input, source=source, select=select, exclude=exclude)
+            opened(
+                mapping,
+                place=input,
+                uri=source,
+                select=select,
+                exclude=exclude,
+                on_error=on_error,
+            )
         )
-        asked = Asked(mapping, mapping_text, mapping_name, batch_size, on_error, dangling)
+        database = stack.enter_context(closing(Target(target, "landbridge import", 1)))
+        task = checked(database, asked)
+        notes += check.notes(mapping, task.schema)
+        if input is not None:  # the files are read to their end before a row is written
+            found = {name: repeated_ids(one, watching) for name, one in sources.items()}
+            task = replace(task, repeated=found)
         if dry_run:
-            database = stack.enter_context(closing(Target(target, "landbridge dry run", 1)))
-            task = checked(database, asked)
-            planned = check_data(database, list(sources.values()), task, observer or silent)
-            notes += [*check.notes(mapping, task.schema), "a dry run: nothing was written"]
+            planned = check_data(database, list(sources.values()), task, watching)
+            notes.append("a dry run: nothing was written")
             error = first_violation(planned) if on_error == "stop" else None
             return Summary(tuple(planned), time.monotonic() - began, error, notes=tuple(notes))
-        run = stack.enter_context(begun(target, "import", observer or silent))
-        task = checked(run.target, asked)
-        notes += check.notes(mapping, task.schema)
+        run = stack.enter_context(begun(target, "import", watching))
         with run.target.session() as session, faults.translated("cannot begin the import"):
             imports.forget_old(session.connection)
         done = _import_all(run, sources, task, notes)
         error = error_of(done)
         finish(run, error)
     return Summary(tuple(done), time.monotonic() - began, error, run.id, tuple(notes))
-
-
-@contextmanager
-def _opened(
-    mapping: Mapping,
-    *,
-    input: str | None,
-    source: str | None,
-    select: Sequence[str],
-    exclude: Sequence[str],
-) -> Iterator[tuple[dict[str, Source], list[str]]]:
-    """Open what is read from; yield the collections that the mapping names, and notes."""
-    assert source is not None, input
-    with connect(source) as mongo:
-        chosen = selection.select(catalog.collections(mongo), select, exclude)
-        sources: dict[str, Source] = {}
-        for collection in chosen:
-            if mapping.of(collection.name) is not None:
-                described = catalog.with_sizes(mongo, collection)
-                sources[collection.name] = CollectionSource(mongo, described)
-        yield sources, _unknown(mapping, [one.name for one in chosen], bool(select or exclude))
-
-
-def _unknown(mapping: Mapping, names: Sequence[str], picked: bool) -> list[str]:
-    """Say which collections go nowhere, and which rules have nothing to read."""
-    notes = []
-    for name in names:
-        if name in mapping.skip:
-            notes.append(f"{name}: skipped, as the mapping says")
-        elif mapping.of(name) is None:
-            notes.append(f"{name}: skipped, because the mapping does not name it")
-            _log.warning("the collection %s is not in the mapping: skipped", name)
-    if not picked:
-        for rule in mapping.collections:
-            if rule.collection not in names:
-                notes.append(f"{rule.collection}: the source has no such collection")
-    return notes
 
 
 def _import_all(
@@ -258,5 +230,6 @@ def _job(run: Run, source: Source, task: Task, together: bool) -> ImportJob:
         stopping=run.stopping.is_set,
         batch_size=task.asked.batch_size,
         on_error=task.asked.on_error,
+        repeated=task.repeated.get(collection.name, {}),
         snapshot=documents is not None and documents <= SNAPSHOT_DOCUMENTS_MAX and source.snapshots,
     )

@@ -7,7 +7,8 @@ Promises  A task exists only for a mapping that has been held against the tables
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping as Lookup
+from dataclasses import dataclass, field
 
 from landbridge.errors import MappingError
 from landbridge.mapping import check
@@ -21,6 +22,9 @@ from landbridge.model.stream import Collection
 from landbridge.postgres import faults
 from landbridge.postgres.connect import Target
 from landbridge.postgres.relational import read_schema
+
+# By collection: digests of the ids that stand in its files more than once, and how often.
+Repeated = Lookup[str, Lookup[bytes, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,7 @@ class Task:
     asked: Asked
     schema: RelationalSchema
     order: Order
+    repeated: Repeated = field(default_factory=dict)
 
     @property
     def mapping(self) -> Mapping:

@@ -11,13 +11,14 @@ from __future__ import annotations
 import sqlite3
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from landbridge.engine.import_ids import Repeated
 from landbridge.mapping.conversion import Converter
 from landbridge.model.importing import (
     Fault,
@@ -57,6 +58,7 @@ class Checked:
 
     source: Source
     converter: Converter
+    repeated: Mapping[bytes, int] = field(default_factory=dict)
     read: int = 0
     bytes: int = 0
     seconds: float = 0.0
@@ -165,9 +167,10 @@ class DataCheck:
 
     @staticmethod
     def _converted(one: Checked, read: Any) -> Iterator[Mapped]:
+        repeated = Repeated(one.repeated, one.shape)
         for batch in read:
             one.bytes += batch.bytes
-            yield from one.converter.convert(batch)
+            yield from repeated.judged(one.converter.convert(batch))
 
     def _take(self, place: int, one: Checked, part: Sequence[Mapped]) -> None:
         good = []

@@ -72,7 +72,11 @@ def _set_aside(work: Import, late: LatePort, expected: int) -> int:
         documents = converted(work, read)
         while found < expected and (part := list(islice(documents, READ_AT_ONCE))):
             doomed = late.doomed(collection, [document.source_id for document in part])
-            chosen = [document for document in part if document.source_id in doomed]
+            chosen = [
+                document
+                for document in part
+                if document.source_id in doomed and not document.faults
+            ]
             work.set_aside(
                 [
                     document.faulty(Fault("dangling", table, *doomed[document.source_id]))

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from itertools import islice
 from typing import Any
 
 from landbridge.codec import extended_json, id_text
+from landbridge.engine.import_ids import Repeated
 from landbridge.errors import InterruptedRunError, RetryableError, ViolationError
 from landbridge.mapping.conversion import Converter
 from landbridge.model.batch import Batch
@@ -65,6 +66,7 @@ class ImportJob:
     batch_size: int = 500
     on_error: OnError = "continue"
     snapshot: bool = False
+    repeated: Mapping[bytes, int] = field(default_factory=dict)
 
     @property
     def shape(self) -> StreamShape:
@@ -164,8 +166,8 @@ def rejected(document: Mapped) -> Rejected:
     ]
     return Rejected(
         document.document,
-        id_text(document.document),
-        extended_json(document.document),
+        document.source_id if document.text else id_text(document.document),
+        document.text or extended_json(document.document),
         first.path,
         first.problem,
         "; ".join(reasons)[:REASON_MAX],
@@ -229,13 +231,15 @@ def load(work: Import) -> None:
             _write_batch(work, writer, batch, number)
             read_so_far = work.account.tally.read
             job.observer(Progress(name, "reading", read_so_far, total, work.account.bytes))
+    writer.advance_sequences()
 
 
 def converted(work: Import, read: Iterable[Batch]) -> Iterator[Mapped]:
     """Yield the documents of a read with their rows or their faults."""
+    repeated = Repeated(work.job.repeated, work.job.shape)
     for batch in read:
         work.account.bytes += batch.bytes
-        yield from work.job.converter.convert(batch)
+        yield from repeated.judged(work.job.converter.convert(batch))
 
 
 def _write_batch(work: Import, writer: RowWriter, batch: list[Mapped], number: int) -> None:

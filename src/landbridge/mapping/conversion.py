@@ -193,10 +193,15 @@ class Converter:
     def convert(self, batch: Batch) -> Iterator[Mapped]:
         """Yield every document of a batch with its rows, or with its faults.
 
+        What its source could not hand on as a document is among those with faults.
+
         Raises:
             CodecError: the batch itself is malformed.
 
         """
+        for aside in batch.aside:
+            fault = Fault("line", self.shape.main.table.name.name, "", "", aside.reason)
+            yield Mapped(aside.data, aside.name, (), (fault,), aside.text)
         documents = documents_in(batch)
         try:
             picked = pick(batch.data, batch.offset, self._paths)

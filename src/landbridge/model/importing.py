@@ -79,7 +79,7 @@ class StreamShape:
 class Fault:
     """One reason why a document can't become rows."""
 
-    problem: Literal["value", "required", "dangling", "constraint", "malformed"]
+    problem: Literal["value", "required", "dangling", "constraint", "repeated", "malformed", "line"]
     table: str
     column: str  # or the constraint's name
     path: str  # in the document
@@ -94,10 +94,11 @@ class Mapped:
     source_id: str  # canonical text, as the id map has it
     rows: tuple[list[Row], ...] = ()
     faults: tuple[Fault, ...] = ()
+    text: str = ""  # what stands for it in quarantine, where it is no document
 
     def faulty(self, *faults: Fault) -> Mapped:
         """Return the document with what was found wrong with it."""
-        return Mapped(self.document, self.source_id, (), faults)
+        return Mapped(self.document, self.source_id, (), faults, self.text)
 
 
 @dataclass(slots=True)
@@ -243,6 +244,9 @@ class RowWriter(Protocol):
             Violation: the server refused a row.
 
         """
+
+    def advance_sequences(self) -> None:
+        """Let the numbers that the tables take next be past those that were imported."""
 
 
 class LatePort(Protocol):

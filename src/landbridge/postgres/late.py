@@ -370,7 +370,7 @@ class LateWriter:
         )
         self._connection.execute(
             sql.SQL(
-                "WITH wanted AS MATERIALIZED (SELECT w.*, row_to_json(t) AS before,"
+                "WITH wanted AS MATERIALIZED (SELECT w.*, row_to_json(t.*) AS before,"
                 " (json_populate_record(NULL::{table},"
                 " json_build_object({name}, w.value))).{column} AS typed FROM ({rows}) w"
                 " CROSS JOIN LATERAL json_populate_record(NULL::{table}, w.key) k"
@@ -379,7 +379,7 @@ class LateWriter:
                 " CROSS JOIN LATERAL json_populate_record(NULL::{table}, w.key) k"
                 " WHERE {key} AND t.{column} IS DISTINCT FROM w.typed"
                 " RETURNING w.id, w.key, w.before, w.source_id,"
-                " md5(row_to_json(t)::text)::uuid AS after),"
+                " md5(row_to_json(t.*)::text)::uuid AS after),"
                 " told AS (UPDATE landbridge.import_pending p SET changed = true FROM changed c"
                 " WHERE p.run_id = %(run)s AND p.place = %(place)s AND p.id = c.id)"
                 " INSERT INTO landbridge.import_journal (run_id, table_schema, table_name,"

@@ -253,7 +253,7 @@ class Statements:
         differs = self._differs({name: self._staged(name) for name in self.written})
         return sql.SQL(
             "UPDATE {stage} s SET state = CASE WHEN {differs} THEN 'u' ELSE '=' END,"
-            " before = CASE WHEN {differs} THEN row_to_json(t) END FROM {target} t WHERE {same}"
+            " before = CASE WHEN {differs} THEN row_to_json(t.*) END FROM {target} t WHERE {same}"
         ).format(stage=self.stage, differs=differs, target=self.target, same=self.same_row)
 
     @property
@@ -342,7 +342,7 @@ class Statements:
             "INSERT INTO landbridge.import_journal (run_id, table_schema, table_name, collection,"
             " main, source_id, action, key, before, after)"
             " SELECT %s, %s, %s, %s, {}, s.source_id, coalesce(s.state, 'i'), {}, s.before,"
-            " md5(row_to_json(t)::text)::uuid"
+            " md5(row_to_json(t.*)::text)::uuid"
             " FROM {} s JOIN {} t ON {} WHERE s.state IS DISTINCT FROM '=' ORDER BY s.k"
         ).format(
             sql.Literal(self.shape.parent is None),
@@ -362,7 +362,7 @@ class Statements:
             "WITH gone AS (DELETE FROM {target} t USING {parents} p"
             " WHERE t.{parent} = p.c0 AND p.state IS NOT NULL"
             " AND NOT EXISTS (SELECT FROM {stage} s WHERE s.n = p.n AND {same})"
-            " RETURNING p.n, p.source_id, {key} AS key, row_to_json(t) AS before),"
+            " RETURNING p.n, p.source_id, {key} AS key, row_to_json(t.*) AS before),"
             " noted AS (INSERT INTO landbridge.import_journal (run_id, table_schema, table_name,"
             " collection, main, source_id, action, key, before)"
             " SELECT %s, %s, %s, %s, false, source_id, 'd', key, before FROM gone)"

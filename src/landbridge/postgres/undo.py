@@ -240,8 +240,8 @@ class Undo:
             # A trigger may have touched the row: what older entries go by is the row as it is now.
             execute(
                 sql.SQL(
-                    "UPDATE landbridge.import_journal j SET after = md5(row_to_json(t)::text)::uuid"
-                    " FROM {} u CROSS JOIN LATERAL json_populate_record(NULL::{}, u.key) k"
+                    "UPDATE landbridge.import_journal j"
+                    " SET after = md5(row_to_json(t.*)::text)::uuid FROM {} u CROSS JOIN LATERAL json_populate_record(NULL::{}, u.key) k"
                     " JOIN {} t ON {} WHERE j.run_id = %s AND j.id < u.id AND j.table_schema = %s"
                     " AND j.table_name = %s AND j.key::text = u.key::text"
                 ).format(_STAGE, table.target, table.target, table.same("t", "k")),
@@ -260,11 +260,9 @@ class Undo:
             return []
         self._stage(numbers)
         differs = (
-            sql.SQL("t IS NOT NULL AND k IS NOT NULL AND {} IS NOT NULL").format(
-                sql.SQL("t.{}").format(quoting.name(table.key[0]))
-            )
+            sql.SQL("{} IS NOT NULL").format(sql.SQL("t.{}").format(quoting.name(table.key[0])))
             if action == "d"
-            else sql.SQL("md5(row_to_json(t)::text)::uuid IS DISTINCT FROM u.after")
+            else sql.SQL("md5(row_to_json(t.*)::text)::uuid IS DISTINCT FROM u.after")
         )
         rows = self._connection.execute(
             sql.SQL(

@@ -27,7 +27,7 @@ from landbridge.model.importing import (
     Violation,
     Written,
 )
-from landbridge.postgres import faults
+from landbridge.postgres import faults, quoting
 from landbridge.postgres.catalog import quoted
 from landbridge.postgres.staged import Statements
 
@@ -89,6 +89,27 @@ class Upserter:
             self._guard()
             self._stage(documents)
             return self._write()
+
+    def advance_sequences(self) -> None:
+        """Let the numbers that the tables take next be past those that were imported."""
+        for rows in self.shape.tables:
+            for name in rows.columns:
+                column = rows.table.column(name)
+                if column is None or column.sequence is None:
+                    continue
+                sequence = column.sequence
+                self._connection.execute(
+                    sql.SQL(
+                        "SELECT setval(%s::regclass, m.top) FROM"
+                        " (SELECT max({column}) AS top FROM {table}) m, {sequence} s"
+                        " WHERE m.top >= s.last_value + s.is_called::integer"
+                    ).format(
+                        column=quoting.name(name),
+                        table=quoting.table(rows.table.name),
+                        sequence=quoting.table(sequence),
+                    ),
+                    (quoted(sequence),),
+                )
 
     def _stage(self, documents: Sequence[Mapped]) -> None:
         with self._connection.cursor() as cursor:
