@@ -241,7 +241,8 @@ class Undo:
             execute(
                 sql.SQL(
                     "UPDATE landbridge.import_journal j"
-                    " SET after = md5(row_to_json(t.*)::text)::uuid FROM {} u CROSS JOIN LATERAL json_populate_record(NULL::{}, u.key) k"
+                    " SET after = md5(row_to_json(t.*)::text)::uuid FROM {} u"
+                    " CROSS JOIN LATERAL json_populate_record(NULL::{}, u.key) k"
                     " JOIN {} t ON {} WHERE j.run_id = %s AND j.id < u.id AND j.table_schema = %s"
                     " AND j.table_name = %s AND j.key::text = u.key::text"
                 ).format(_STAGE, table.target, table.target, table.same("t", "k")),
