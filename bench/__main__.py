@@ -18,7 +18,19 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import again, command, copying, following, growing, kernel, many, memory, shapes, startup
+from bench import (
+    again,
+    command,
+    copying,
+    following,
+    growing,
+    kernel,
+    many,
+    memory,
+    shapes,
+    startup,
+    verifying,
+)
 from bench.figures import Figure, show
 from bench.servers import Servers, started
 
@@ -45,10 +57,13 @@ PARTS: dict[str, Part] = {
         servers, chosen.rate, chosen.seconds, chosen.picture
     ),
     "idle": lambda servers, documents, chosen: following.idle(servers, chosen.seconds),
+    "verify": lambda servers, documents, chosen: verifying.measure(
+        servers, documents, chosen.repetitions
+    ),
     "help": lambda servers, documents, chosen: startup.measure(),
 }
 DESCRIPTION = "Measure landbridge against the limit of this machine, on servers of its own."
-NEEDS_DOCUMENTS = {"copy", "command", "again", "memory"}
+NEEDS_DOCUMENTS = {"copy", "command", "again", "memory", "verify"}
 
 
 def main() -> None:
