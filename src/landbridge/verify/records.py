@@ -80,17 +80,20 @@ def record(key: bytes, total: int, of_array: int) -> bytes:
 def join(source: bytes, target: bytes) -> Joined:
     """Hold the records of documents against those of rows."""
     sides: dict[bytes, list[int]] = {}  # documents, their sum, rows, their sum
+    met: set[bytes] = set()  # that have a row, be it of an array
     for records, place in ((source, 0), (target, 2)):
         for key, digest, of_array in read(records):
             side = sides.setdefault(key, [0, 0, 0, 0])
             side[place] += not of_array
+            if place:
+                met.add(key)
             side[place + 1] = side[place + 1] + digest & MASK
     joined = Joined(0, 0, 0, [], [], [])
     equal = source_sum = target_sum = 0
     for key, (documents, wanted, rows, have) in sides.items():
         if not documents:
             joined.extra.append(key)
-        elif not rows and not have:
+        elif key not in met:
             joined.missing.append(key)
         elif documents != rows or wanted != have:
             joined.different.append(key)
