@@ -28,7 +28,8 @@ CREATE TABLE film (
     rating mpaa_rating DEFAULT 'G',
     special_features text[],
     last_update timestamptz NOT NULL DEFAULT now(),
-    fulltext tsvector GENERATED ALWAYS AS (to_tsvector('english', title)) STORED
+    initial text GENERATED ALWAYS AS (left(title, 1)) STORED,
+    fulltext tsvector NOT NULL
 );
 CREATE TABLE film_actor (
     film_id bigint NOT NULL REFERENCES film,
@@ -61,3 +62,5 @@ CREATE TABLE audit (what text, at timestamptz);
 CREATE FUNCTION last_updated() RETURNS trigger LANGUAGE plpgsql AS
     $$ BEGIN NEW.last_update = now(); RETURN NEW; END $$;
 CREATE TRIGGER last_updated BEFORE UPDATE ON film FOR EACH ROW EXECUTE FUNCTION last_updated();
+CREATE TRIGGER film_fulltext BEFORE INSERT OR UPDATE ON film FOR EACH ROW EXECUTE FUNCTION
+    tsvector_update_trigger('fulltext', 'pg_catalog.english', 'title', 'description');

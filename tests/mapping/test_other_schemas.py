@@ -201,6 +201,25 @@ def test_a_schema_file_that_is_none(mongo_uri: str, tmp_path: Path) -> None:
         bridge.propose_mapping(mongo_uri, binary)
 
 
+def test_films_are_imported_past_triggers_and_generated_columns(
+    rentals: None, mongo_uri: str, postgres_uri: str, postgres: psycopg.Connection[Any]
+) -> None:
+    proposed = bridge.propose_mapping(
+        mongo_uri, postgres_uri, select=["films", "actors", "languages", "categories"]
+    )
+    assert proposed.problems == ()
+    for changed in (True, False):
+        summary = bridge.import_mapped(postgres_uri, proposed.text, source=mongo_uri)
+        films = next(one.tally for one in summary.streams if one.collection == "films")
+        assert films.quarantined == 8  # unrated
+        assert (films.inserted == 32) == changed and films.updated == 0
+    found = postgres.execute(
+        "SELECT count(*), count(fulltext), count(initial), min(release_year),"
+        " (SELECT count(*) FROM film_actor), (SELECT count(*) FROM film_category) FROM film"
+    ).fetchone()
+    assert found == (32, 32, 32, 1999, 64, 32)
+
+
 def test_a_reference_to_what_is_left_out(
     mongo_uri: str, mongo: Database[dict[str, Any]], postgres_uri: str
 ) -> None:

@@ -190,7 +190,11 @@ def _columns(
             yield f"{where}.default: {unfit}"
     for column in table.columns:
         itself = (
-            column.nullable or column.generated or column.identity or column.default is not None
+            column.nullable
+            or column.generated
+            or column.identity
+            or column.default is not None
+            or table.insert_trigger is not None  # it may fill the column: the rows will tell
         )
         if column.name not in filled and not itself:
             yield (

@@ -205,10 +205,10 @@ def _collection(
     rest = _uncovered(profile.root, taken)
     place = ("collections", profile.name)
     points = list(filled.points)
-    _say(draft, place, filled)
+    _say(draft, place, table, filled)
     for child in found:
         below = (*place, "children", child.rule.source)
-        _say(draft, below, child.filled)
+        _say(draft, below, child.table, child.filled)
         points += [f"{child.rule.source}: {point}" for point in child.filled.points]
         draft.used.add(child.rule.table)
         unused = _uncovered_element(child.rule.source, child.filled, arrays)
@@ -242,12 +242,12 @@ def _collection(
     draft.reports.append(_report(profile, table, filled, found, points))
 
 
-def _say(draft: _Draft, place: Place, filled: Filled) -> None:
+def _say(draft: _Draft, place: Place, table: RelationalTable, filled: Filled) -> None:
     """Note what is to be said of columns, those that nothing fills last."""
     for column, lines in filled.comments.items():
         draft.comments[(*place, "columns", column)] = lines
     ends = [
-        f"{one.name}: needs a source or a default ({_why_empty(one, filled)})"
+        f"{one.name}: needs a source or a default ({_why_empty(one, table, filled)})"
         for one in filled.missing
     ]
     ends += [
@@ -262,8 +262,11 @@ def _say(draft: _Draft, place: Place, filled: Filled) -> None:
         draft.comments[(*place, "columns", "")] = tuple(ends)
 
 
-def _why_empty(column: RelationalColumn, filled: Filled) -> str:
+def _why_empty(column: RelationalColumn, table: RelationalTable, filled: Filled) -> str:
+    trigger = table.insert_trigger
     reason = filled.unsuitable.get(column.name)
+    if reason is None and trigger is not None:
+        reason = f"unless the trigger {trigger.name} fills it"
     return f"{column.type}; {reason}" if reason else column.type
 
 

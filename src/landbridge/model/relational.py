@@ -88,6 +88,12 @@ class Trigger:
     name: str
     definition: str
 
+    @property
+    def before_insert(self) -> bool:
+        """Whether it is called for every row before that is inserted."""
+        timing = self.definition.partition(" ON ")[0]
+        return " BEFORE " in timing and "INSERT" in timing and "FOR EACH ROW" in self.definition
+
 
 @dataclass(frozen=True, slots=True)
 class RelationalTable:
@@ -106,6 +112,11 @@ class RelationalTable:
     def primary(self) -> UniqueKey | None:
         """The primary key, if there is one."""
         return next((key for key in self.keys if key.primary), None)
+
+    @property
+    def insert_trigger(self) -> Trigger | None:
+        """A trigger that sees rows before they are inserted, and may fill their columns."""
+        return next((one for one in self.triggers if one.before_insert), None)
 
     def column(self, name: str) -> RelationalColumn | None:
         """Return a column by its name."""
