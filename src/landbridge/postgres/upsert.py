@@ -88,7 +88,7 @@ class Upserter:
             self._connection.execute(self._begin)
             self._guard()
             self._stage(documents)
-            return self._write()
+            return self._write(documents)
 
     def advance_sequences(self) -> None:
         """Let the numbers that the tables take next be past those that were imported."""
@@ -120,7 +120,7 @@ class Upserter:
                 with cursor.copy(table.copy(), ()) as copy:
                     copy.write(text)
 
-    def _write(self) -> Written:
+    def _write(self, documents: Sequence[Mapped]) -> Written:
         written = Written()
         main, children = self._tables[0], self._tables[1:]
         if main.shape.serial:
@@ -128,7 +128,7 @@ class Upserter:
         for table in children:
             if main.shape.serial:
                 self._connection.execute(table.take_parents(main), ())
-        self._check_references(written)
+        self._check_references(documents, written)
         for table in self._tables:
             for number in range(len(table.late)):
                 self._connection.execute(table.put_off(number), ())
@@ -167,12 +167,13 @@ class Upserter:
 
     # -- references -------------------------------------------------------------------------
 
-    def _check_references(self, written: Written) -> None:
+    def _check_references(self, documents: Sequence[Mapped], written: Written) -> None:
         """Resolve references; those that lead nowhere become NULL, or keep their document out."""
         left_out: dict[int, Fault] = {}
-        for table in self._tables:
+        for number, table in enumerate(self._tables):
             for reference in table.shape.references:
-                self._resolve(table, reference)
+                if _to_resolve(documents, number, reference):
+                    self._resolve(table, reference)
             if not table.direct:
                 continue
             clear: dict[int, list[int]] = {}
@@ -263,6 +264,12 @@ def fault_of(error: psycopg.Error, table: str) -> Fault:
         diagnostics.column_name or "",
         message[:_MESSAGE_MAX],
     )
+
+
+def _to_resolve(documents: Sequence[Mapped], table: int, reference: Reference) -> bool:
+    """Whether a reference of a batch may mean two things, or takes numbers for keys."""
+    place = reference.extra
+    return any(row[place] is not None for document in documents for row in document.rows[table])
 
 
 def _copy_text(documents: Sequence[Mapped], table: int) -> bytes:
