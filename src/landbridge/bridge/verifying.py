@@ -8,20 +8,20 @@ Promises  A stream that fails does not stop the others. Nothing is printed.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, suppress
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from threading import Event
 from typing import Any
 
 from landbridge import __version__
-from landbridge.bridge import repairing
-from landbridge.bridge.run import Run, begun, finish, silent
+from landbridge.bridge import mapped_verifying, repairing
+from landbridge.bridge.run import begun, finish, silent
+from landbridge.bridge.verdicts import Ends, all_of, differences, verdict_of
 from landbridge.codec import names
-from landbridge.errors import InternalError, LandbridgeError, UsageError
+from landbridge.errors import LandbridgeError, UsageError
+from landbridge.mapping.document import read_mapping
 from landbridge.model.plan import Plan, Role
 from landbridge.model.settings import Settings
 from landbridge.model.verification import (
@@ -31,23 +31,17 @@ from landbridge.model.verification import (
     Verification,
     VerifyObserver,
 )
-from landbridge.mongo.connect import Connection, connect
+from landbridge.mongo import catalog
+from landbridge.mongo.connect import connect
 from landbridge.postgres import faults
 from landbridge.postgres.connect import Target
-from landbridge.verify import aggregates, counts, full, hashes, rows
+from landbridge.verify import aggregates as figures
+from landbridge.verify import counts, full, hashes, rows
+from landbridge.verify.named import NamedAggregate, check_collections, read_aggregates
 from landbridge.verify.pairs import Pair, pairs
 
 JOBS = 2
 APPLICATION = "landbridge verify"
-
-
-@dataclass(frozen=True, slots=True)
-class _Ends:
-    mongo: Connection
-    target: Target
-    observer: VerifyObserver
-    stopping: Event
-    resume: Path | None
 
 
 def verify(
@@ -58,6 +52,10 @@ def verify(
     select: Sequence[str] = (),
     exclude: Sequence[str] = (),
     mode: Mode = "aggregate",
+    mapping: str | None = None,
+    mapping_name: str = "the mapping",
+    aggregates: str | None = None,
+    aggregates_name: str = "the aggregates",
     repair: bool = False,
     jobs: int = JOBS,
     resume: str | None = None,
@@ -72,6 +70,10 @@ def verify(
         select: names or patterns (`*`, `?`) of collections; all by default.
         exclude: names or patterns to leave out.
         mode: `count`, `aggregate`, `hash` or `full`; each proves more than the one before.
+        mapping: a mapping file's text: the tables are those that an import by it has filled.
+        mapping_name: what messages call it.
+        aggregates: the text of a file of named aggregates, which both sides are to answer.
+        aggregates_name: what messages call it.
         repair: load the documents that differ, and compare again; `hash` and `full` only.
         jobs: collections at once.
         resume: a folder for what `hash` and `full` have compared when they are ended early.
@@ -81,38 +83,62 @@ def verify(
         What was found of each stream. A stream's failure is in the verdict, not raised.
 
     Raises:
-        LandbridgeError: what stops the whole of it: a URI, a connection, a selection.
+        LandbridgeError: what stops the whole of it: a URI, a connection, a selection, a file.
 
     """
-    _refuse(mode, repair)
+    _refuse(mode, mapping=mapping, aggregates=aggregates, repair=repair)
+    rules = None if mapping is None else read_mapping(mapping, mapping_name)
+    named = [] if aggregates is None else read_aggregates(aggregates, aggregates_name)
     began, started = time.monotonic(), datetime.now(UTC)
     database = Target(target, APPLICATION, 1)
     with connect(source) as mongo, closing(database):
-        ends = _Ends(
-            mongo, database, observer or _silent, Event(), Path(resume) if resume else None
-        )
-        schema = schema or names.table_name(mongo.database, Settings())
-        with faults.translated("the tables cannot be looked up"), database.session() as session:
-            found = pairs(mongo, session.connection, schema, select, exclude)
-            described = _described(ends, session.connection)
-        verdicts = _all_of(ends, found, lambda pair: _verdict(ends, pair, mode), jobs)
-        if repair:
-            verdicts = _repaired(ends, target, found, verdicts, mode)
+        ends = Ends(mongo, database, observer or _silent, Path(resume) if resume else None)
+        described = _described(ends)
+        check_collections(named, [one.name for one in catalog.collections(mongo)])
+        if rules is not None:
+            verdicts, notes = mapped_verifying.verdicts(
+                ends, rules, mode, named, select, exclude, jobs
+            )
+        else:
+            schema = schema or names.table_name(mongo.database, Settings())
+            verdicts, notes = _verdicts(ends, schema, mode, named, select, exclude, jobs), ()
+            if repair:
+                verdicts = _repaired(ends, target, schema, verdicts, mode)
     return replace(
         described,
         streams=tuple(verdicts),
         seconds=time.monotonic() - began,
         started_at=started.isoformat(timespec="milliseconds"),
         finished_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
+        notes=tuple(notes),
     )
 
 
-def _refuse(mode: Mode, repair: bool) -> None:
+def _refuse(mode: Mode, *, mapping: str | None, aggregates: str | None, repair: bool) -> None:
+    """Refuse what can't be asked for together."""
+    if repair and mapping is not None:
+        raise UsageError(
+            "--repair cannot be used with --mapping",
+            why="the tables are other people's, and an import is what writes to them",
+            fix="run landbridge import with the mapping again: it writes only what differs",
+        )
     if repair and mode not in ("hash", "full"):
         raise UsageError(
             f"--repair cannot be used with --mode {mode}",
             why="figures do not say which documents differ",
             fix="use --mode hash or --mode full",
+        )
+    if mapping is not None and mode == "hash":
+        raise UsageError(
+            "--mode hash cannot be used with --mapping",
+            why="tables that people made keep no hash of a document",
+            fix="use --mode full",
+        )
+    if aggregates is not None and mode != "aggregate":
+        raise UsageError(
+            f"--aggregates cannot be used with --mode {mode}",
+            why="only the mode aggregate asks both sides for figures",
+            fix="use --mode aggregate",
         )
 
 
@@ -120,12 +146,14 @@ def _silent(checked: Checked) -> None:
     """Watch nothing."""
 
 
-def _described(ends: _Ends, connection: Any) -> Verification:
+def _described(ends: Ends) -> Verification:
     """Return the report's heading: which servers, and which versions."""
     with ends.mongo.translated("cannot ask MongoDB for its version"):
         version = str(ends.mongo.client.server_info()["version"])
-    info = connection.info
-    number = info.server_version
+    with ends.target.session() as session:
+        info: Any = session.connection.info
+        number = info.server_version
+        target = f"postgresql://{info.host}:{info.port}/{info.dbname}"
     return Verification(
         versions={
             "landbridge": __version__,
@@ -133,45 +161,39 @@ def _described(ends: _Ends, connection: Any) -> Verification:
             "postgresql": f"{number // 10000}.{number % 10000}",
         },
         source=f"mongodb://{ends.mongo.identity}/{ends.mongo.database}",
-        target=f"postgresql://{info.host}:{info.port}/{info.dbname}",
+        target=target,
     )
 
 
-def _all_of(
-    ends: _Ends, found: Sequence[Pair], work: Callable[[Pair], StreamVerdict], jobs: int
+def _verdicts(
+    ends: Ends,
+    schema: str,
+    mode: Mode,
+    named: Sequence[NamedAggregate],
+    select: Sequence[str],
+    exclude: Sequence[str],
+    jobs: int,
 ) -> list[StreamVerdict]:
-    """Judge each pair, `jobs` at once; the verdicts are in the order of the pairs."""
-    with ThreadPoolExecutor(max(1, min(jobs, len(found)))) as pool:
-        futures = [pool.submit(work, pair) for pair in found]
-        try:
-            return [future.result() for future in futures]
-        except BaseException:
-            ends.stopping.set()
-            for future in futures:
-                future.cancel()
-            ends.target.cancel()
-            with suppress(Exception):
-                ends.mongo.close()  # what its server is asked at this moment ends with an error
-            raise
+    with faults.translated("the tables cannot be looked up"), ends.target.session() as session:
+        found = pairs(ends.mongo, session.connection, schema, select, exclude)
+
+    def judge(pair: Pair) -> StreamVerdict:
+        return verdict_of(
+            ends,
+            pair.collection,
+            _table(pair),
+            mode,
+            lambda: _compared(ends, pair, mode, named),
+        )
+
+    return all_of(ends, found, judge, jobs)
 
 
-def _verdict(ends: _Ends, pair: Pair, mode: Mode) -> StreamVerdict:
-    began = time.monotonic()
-    stream = pair.collection.stream
-    ends.observer(Checked(stream, total=pair.collection.documents))
-    try:
-        with faults.translated(f"{stream} could not be compared"):
-            verdict = _compared(ends, pair, mode)
-    except LandbridgeError as failure:
-        verdict = _failed(pair, mode, failure)
-    except Exception as error:  # a bug stops its own stream, not the others
-        verdict = _failed(pair, mode, InternalError.of(error))
-    verdict = replace(verdict, seconds=time.monotonic() - began)
-    ends.observer(Checked(stream, verdict.source_count, None, _named(verdict), done=True))
-    return verdict
+def _table(pair: Pair) -> str:
+    return str(pair.table) if pair.table.name else ""
 
 
-def _compared(ends: _Ends, pair: Pair, mode: Mode) -> StreamVerdict:
+def _compared(ends: Ends, pair: Pair, mode: Mode, named: Sequence[NamedAggregate]) -> StreamVerdict:
     if mode in ("hash", "full") and pair.plan is not None and _has_ids(pair.plan):
         with ends.target.session() as session:
             there = rows.exists(session.connection, pair.table)
@@ -187,7 +209,8 @@ def _compared(ends: _Ends, pair: Pair, mode: Mode) -> StreamVerdict:
             )
     with ends.target.session() as session:
         if mode == "aggregate":
-            return aggregates.compare(ends.mongo, session.connection, pair)
+            mine = [one for one in named if one.collection == pair.collection.name]
+            return figures.compare(ends.mongo, session.connection, pair, mine)
         return replace(counts.compare(ends.mongo, session.connection, pair), mode=mode)
 
 
@@ -196,48 +219,37 @@ def _has_ids(plan: Plan) -> bool:
     return plan.main.column_with(Role.ID) >= 0 or plan.main.column_with(Role.KEY) >= 0
 
 
+# -- repair ---------------------------------------------------------------------------------
+
+
 def _repaired(
-    ends: _Ends, target: str, found: Sequence[Pair], verdicts: Sequence[StreamVerdict], mode: Mode
+    ends: Ends, target: str, schema: str, verdicts: Sequence[StreamVerdict], mode: Mode
 ) -> list[StreamVerdict]:
     """Load what differs once more, and compare those streams again."""
-    if all(verdict.status != "different" for verdict in verdicts):
-        return list(verdicts)
-    after = []
+    after = list(verdicts)
+    wrong = [i for i, one in enumerate(after) if one.status == "different" and differences(one)]
+    if not wrong:
+        return after
     with begun(target, "verify --repair", silent) as run:
-        for pair, verdict in zip(found, verdicts, strict=True):
-            if verdict.status == "different" and _named(verdict):
-                verdict = _repaired_stream(ends, run, pair, verdict, mode)
-            after.append(verdict)
+        for i in wrong:
+            before = after[i]
+            try:
+                with faults.translated(f"{before.stream} could not be repaired"):
+                    pair = _pair(ends, schema, before.collection)
+                    refused = repairing.repair(run, ends.mongo, pair, before)
+            except LandbridgeError as failure:
+                after[i] = replace(before, error=failure.to_json())
+                continue
+            again = _verdicts(ends, schema, mode, (), [before.collection], (), 1)[0]
+            after[i] = replace(
+                again,
+                repaired=max(0, differences(before) - differences(again)),
+                notes=(*again.notes, *refused),
+            )
         finish(run, None)
     return after
 
 
-def _repaired_stream(
-    ends: _Ends, run: Run, pair: Pair, before: StreamVerdict, mode: Mode
-) -> StreamVerdict:
-    try:
-        with faults.translated(f"{before.stream} could not be repaired"):
-            refused = repairing.repair(run, ends.mongo, pair, before)
-            with ends.target.session() as session:  # its plan may have grown
-                pairs_now = pairs(
-                    ends.mongo, session.connection, pair.table.schema, [pair.collection.name]
-                )
-    except LandbridgeError as failure:
-        return replace(before, error=failure.to_json())
-    verdict = _verdict(ends, pairs_now[0], mode)
-    repaired = max(0, _named(before) - _named(verdict))
-    return replace(verdict, repaired=repaired, notes=(*verdict.notes, *refused))
-
-
-def _named(verdict: StreamVerdict) -> int:
-    return len(verdict.missing) + len(verdict.extra) + len(verdict.different)
-
-
-def _failed(pair: Pair, mode: Mode, failure: LandbridgeError) -> StreamVerdict:
-    return StreamVerdict(
-        pair.collection.database,
-        pair.collection.name,
-        str(pair.table),
-        mode,
-        error=failure.to_json(),
-    )
+def _pair(ends: Ends, schema: str, collection: str) -> Pair:
+    with ends.target.session() as session:
+        return pairs(ends.mongo, session.connection, schema, [collection])[0]

@@ -9,12 +9,14 @@ Promises  Exit 0 when everything that was looked at is equal, 1 when something d
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import click
 
 from landbridge.cli.command import Command, choice, common_options, option, selection_options
 from landbridge.cli.ends import SOURCE_VARIABLE, TARGET_VARIABLE, find_source, find_target
 from landbridge.cli.sync import split_names
+from landbridge.errors import UsageError
 from landbridge.model.verification import Mode
 
 ENDS, WHAT, HOW = "Where from, where to", "What", "How it is compared"
@@ -51,6 +53,21 @@ RESUME_FOLDER = ".landbridge/verify"
     "full: every document and every field, derived again.",
 )
 @option(
+    "--mapping",
+    metavar="FILE",
+    type=click.Path(dir_okay=False),
+    group=HOW,
+    help="The tables are those that landbridge import has filled by this mapping.",
+)
+@option(
+    "--aggregates",
+    metavar="FILE",
+    type=click.Path(dir_okay=False),
+    group=HOW,
+    help="Figures that both sides are to answer: a YAML list of {name, collection, match, group, "
+    "metric}.",
+)
+@option(
     "--repair",
     is_flag=True,
     group=HOW,
@@ -76,6 +93,8 @@ def verify(
     collections: str | None,
     exclude: tuple[str, ...],
     mode: Mode,
+    mapping: str | None,
+    aggregates: str | None,
     repair: bool,
     jobs: int,
     as_json: bool,
@@ -111,6 +130,10 @@ def verify(
             select=(*select, *split_names(collections)),
             exclude=exclude,
             mode=mode,
+            mapping=None if mapping is None else read_text(mapping, "--mapping"),
+            mapping_name=mapping or "",
+            aggregates=None if aggregates is None else read_text(aggregates, "--aggregates"),
+            aggregates_name=aggregates or "",
             repair=repair,
             jobs=jobs,
             resume=RESUME_FOLDER,
@@ -121,3 +144,13 @@ def verify(
     else:
         show_verification(verification)
     return 0 if verification.status == "equal" else 1
+
+
+def read_text(path: str, flag: str) -> str:
+    """Return the text of a file that a flag names."""
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(
+            f"{flag} {path} cannot be read", why=str(error), fix="name a text file that is there"
+        ) from error

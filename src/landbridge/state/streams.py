@@ -99,6 +99,16 @@ def loaded(connection: Connection, target_schema: str) -> dict[tuple[str, str], 
     return {(row[1], row[2]): LoadedStream(*row) for row in rows}
 
 
+def imported(connection: Connection, target_schema: str) -> dict[tuple[str, str], tuple[int, int]]:
+    """Return id and generation of each import into a schema, by (database, collection)."""
+    rows = connection.execute(
+        "SELECT database, collection, id, generation FROM landbridge.stream"
+        " WHERE target_schema = %s AND method = 'import'",
+        (target_schema,),
+    )
+    return {(database, name): (number, last) for database, name, number, last in rows}
+
+
 def table_names(connection: Connection, target_schema: str) -> dict[tuple[str, str], str]:
     """Return the table of every (database, collection) that has one in that schema."""
     rows = connection.execute(

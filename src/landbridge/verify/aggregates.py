@@ -7,7 +7,7 @@ Promises  What can't be compared without a false alarm is shown and not judged, 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -18,17 +18,23 @@ from landbridge.model.tables import TableName
 from landbridge.model.verification import Aggregate, StreamVerdict
 from landbridge.mongo.connect import Connection
 from landbridge.postgres.catalog import check_columns
-from landbridge.verify import cardinality, counts, figures, rows
+from landbridge.verify import answers, cardinality, counts, figures, rows
 from landbridge.verify.columns import Asked, asked_of
 from landbridge.verify.expressions import value_at
 from landbridge.verify.judging import judged
+from landbridge.verify.named import NamedAggregate
 from landbridge.verify.pairs import Pair
 
 LEFT_OUT_MAX = 10_000  # documents in quarantine that an aggregation is told to pass over
 
 
-def compare(mongo: Connection, target: psycopg.Connection[Any], pair: Pair) -> StreamVerdict:
-    """Count on both sides, and ask both for the figures of each column."""
+def compare(
+    mongo: Connection,
+    target: psycopg.Connection[Any],
+    pair: Pair,
+    named: Sequence[NamedAggregate] = (),
+) -> StreamVerdict:
+    """Count on both sides, and ask both for the figures of each column and what is named."""
     with target.transaction():
         # All figures of the target are of one moment.
         target.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
@@ -40,7 +46,7 @@ def compare(mongo: Connection, target: psycopg.Connection[Any], pair: Pair) -> S
         if held.unreadable or len(held.ids) > LEFT_OUT_MAX:
             note = f"{verdict.quarantined:,} documents are in quarantine: only counts are compared"
             return replace(verdict, notes=(*verdict.notes, note))
-        found, notes = _columns(mongo, target, pair, verdict, list(held.ids))
+        found, notes = _columns(mongo, target, pair, verdict, named, list(held.ids))
         found += _arrays(mongo, target, pair, list(held.ids))
     return replace(verdict, aggregates=tuple(found), notes=(*verdict.notes, *notes))
 
@@ -50,6 +56,7 @@ def _columns(
     target: psycopg.Connection[Any],
     pair: Pair,
     verdict: StreamVerdict,
+    named: Sequence[NamedAggregate],
     left_out: list[Any],
 ) -> tuple[list[Aggregate], list[str]]:
     assert pair.plan is not None
@@ -78,6 +85,12 @@ def _columns(
     found += cardinality.compare(
         mongo, target, pair.collection, relation, counted, left_out, escaped=escaped
     )
+    for wanted in named:
+        paths = [*wanted.group, *(one.path for one in wanted.match), wanted.of or ""]
+        reliable = moved.isdisjoint(path.split(".")[0] for path in paths)
+        found += answers.answer(
+            mongo, target, pair.collection, relation, asked, wanted, left_out, reliable=reliable
+        )
     notes = []
     if moved:
         notes.append(f"not judged, as _rest holds some of their values: {_listed(asked, moved)}")

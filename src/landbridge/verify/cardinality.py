@@ -92,11 +92,11 @@ def compare(
     for i, one in enumerate(chosen):
         name = one.asked.name
         if i in counted:
-            yield Aggregate(name, {}, "distinct", answers[i], _distinct(target, rows, asked[i]))
+            yield Aggregate(name, {}, "distinct", answers[i], distinct_of(target, rows, asked[i]))
             continue
         groups = None
         if i in grouped:
-            there_too = _groups(target, rows, asked[i])
+            there_too = groups_of(target, rows, asked[i])
             if escaped and one.asked.shape == "text":
                 there_too = [(unescaped(value), count) for value, count in there_too]
             groups = _together(answers[i], there_too)
@@ -229,7 +229,8 @@ def _brief(one: Asked) -> sql.Composable:
     return sql.SQL(form).format(one.target, max=sql.Literal(GROUPED_BYTES_MAX))
 
 
-def _distinct(target: psycopg.Connection[Any], rows: sql.Composable, one: Asked) -> int:
+def distinct_of(target: psycopg.Connection[Any], rows: sql.Composable, one: Asked) -> int:
+    """Count the distinct values of a column."""
     query = sql.SQL(
         "SELECT count(*) FROM (SELECT DISTINCT {v} FROM {rows} WHERE {v} IS NOT NULL) AS d"
     ).format(v=one.target, rows=rows)
@@ -237,9 +238,10 @@ def _distinct(target: psycopg.Connection[Any], rows: sql.Composable, one: Asked)
     return int(row[0]) if row else 0
 
 
-def _groups(
+def groups_of(
     target: psycopg.Connection[Any], rows: sql.Composable, one: Asked
 ) -> list[tuple[Any, int]]:
+    """Return how often each value of a column comes, long texts left out, a few at most."""
     short: sql.Composable = sql.SQL("true")
     if one.shape == "text":
         short = sql.SQL("octet_length({}) <= {}").format(one.target, sql.Literal(GROUPED_BYTES_MAX))

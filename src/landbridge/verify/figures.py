@@ -61,17 +61,12 @@ def ask_source(
         part = asked[at : at + COLUMNS_AT_ONCE]
         stages = [
             {"$project": {"_id": 0} | {f"c{i}": one.source for i, one in enumerate(part)}},
-            {"$group": {"_id": None} | _accumulators(part)},
+            {"$group": {"_id": None} | accumulators(part)},
         ]
         rows = aggregate(mongo, collection, stages, left_out)
         answer = rows[0] if rows else {}
         for i, one in enumerate(part):
-            found.append(
-                {
-                    metric: plain(answer.get(f"{i}_{metric}", None if metric in _BOUNDS else 0))
-                    for metric in _of_source(one.shape)
-                }
-            )
+            found.append(from_source(answer, i, one.shape))
     return found
 
 
@@ -139,7 +134,16 @@ def _if_there(size: Expression) -> Expression:
     return when({"$ne": [{"$type": "$v"}, "missing"]}, size, 0)
 
 
-def _accumulators(part: Sequence[Asked]) -> dict[str, Expression]:
+def from_source(answer: dict[str, Any], place: int, shape: Shape) -> Figures:
+    """Return the figures of the column at a place from what the source answered."""
+    return {
+        metric: plain(answer.get(f"{place}_{metric}", None if metric in _BOUNDS else 0))
+        for metric in _of_source(shape)
+    }
+
+
+def accumulators(part: Sequence[Asked]) -> dict[str, Expression]:
+    """Return what to group with, over fields `c0`, `c1` and so on that hold the values."""
     return {
         f"{i}_{metric}": {operator: _at(argument, f"$c{i}")}
         for i, one in enumerate(part)
@@ -163,7 +167,7 @@ def ask_target(
     found: list[Figures] = []
     for at in range(0, len(asked), COLUMNS_AT_ONCE):
         part = asked[at : at + COLUMNS_AT_ONCE]
-        wanted = [_of_target(one) for one in part]
+        wanted = [of_target(one) for one in part]
         items = [item for metrics in wanted for item in metrics.values()]
         query = sql.SQL("SELECT {} FROM {}").format(sql.SQL(", ").join(items), rows)
         row = iter(target.execute(query).fetchone() or ())
@@ -185,7 +189,8 @@ def comparable(one: Asked) -> sql.Composable:
     return sql.SQL(form).format(one.target)
 
 
-def _of_target(one: Asked) -> dict[str, sql.Composable]:
+def of_target(one: Asked) -> dict[str, sql.Composable]:
+    """Return the expression of each metric of a column, over the rows `t`."""
     value = comparable(one)
 
     def item(text: str) -> sql.Composable:
