@@ -45,8 +45,11 @@ def asked(verify: Verify, text: str) -> dict[Any, tuple[Any, Any]]:
     """Return what both sides answer to one aggregate named `x`."""
     found = verify(aggregates=f"- {{name: x, collection: properties, {text}}}")
     assert not found.unequal()
-    alone = [one for one in found["properties"].aggregates if one.name == "x" and not one.group]
-    return groups(found["properties"], "x") or dict(((), (one.source, one.target)) for one in alone)
+    by_group = groups(found["properties"], "x")
+    for one in found["properties"].aggregates:
+        if one.name == "x" and not one.group:
+            by_group[()] = (one.source, one.target)
+    return by_group
 
 
 QUESTIONS: dict[str, dict[Any, Any]] = {
