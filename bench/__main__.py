@@ -22,6 +22,7 @@ from bench import (
     again,
     command,
     copying,
+    exporting,
     following,
     growing,
     kernel,
@@ -49,6 +50,9 @@ PARTS: dict[str, Part] = {
         servers, chosen.collections, chosen.repetitions
     ),
     "memory": lambda servers, documents, chosen: memory.measure(servers, documents),
+    "export": lambda servers, documents, chosen: exporting.measure(
+        servers, documents, chosen.repetitions
+    ),
     "incremental": lambda servers, documents, chosen: growing.measure(
         servers, chosen.growing, chosen.repetitions
     ),
@@ -63,7 +67,7 @@ PARTS: dict[str, Part] = {
     "help": lambda servers, documents, chosen: startup.measure(),
 }
 DESCRIPTION = "Measure landbridge against the limit of this machine, on servers of its own."
-NEEDS_DOCUMENTS = {"copy", "command", "again", "memory", "verify"}
+NEEDS_DOCUMENTS = {"copy", "command", "again", "memory", "verify", "export"}
 
 
 def main() -> None:
