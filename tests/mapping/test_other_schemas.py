@@ -225,10 +225,13 @@ def test_a_reference_to_what_is_left_out(
 ) -> None:
     with psycopg.connect(postgres_uri, autocommit=True) as postgres:
         postgres.execute(RENTALS)
-    mongo["films"].insert_one({"title": "F", "language": ObjectId(), "length": "long"})
+    mongo["films"].insert_one(
+        {"title": "F", "language": ObjectId(), "length": "long", "rentalRate": 4.995}
+    )
     proposed = bridge.propose_mapping(mongo_uri, postgres_uri)
     assert (
         "# language_id: needs a source or a default"
         " (integer; refers to language, which no collection fills)" in proposed.text
     )
     assert "# length: length holds string, which smallint doesn't take" in proposed.text
+    assert "# 1 with more than 2 decimals, and nothing is rounded" in proposed.text

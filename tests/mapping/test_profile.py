@@ -55,7 +55,24 @@ def test_counts_of_a_path() -> None:
     assert (one.absent, one.nulls, one.present) == (1, 1, 8)
     assert (one.low, one.high) == (1, 7)
     assert one.marks["fraction"] == 2
+    assert one.decimals == {1: 1, 0: 1}
     assert seen.whole
+
+
+@pytest.mark.parametrize(
+    ("value", "digits"),
+    [
+        (0.125, 3),
+        (1.5e-7, 8),
+        ("1,000.25", 2),
+        ("2.50", 1),
+        (Decimal128("1.0050"), 3),
+        ("1.5e3", 0),
+    ],
+)
+def test_digits_after_the_point(value: Any, digits: int) -> None:
+    one = profile({"n": value}).field("n")
+    assert one is not None and one.decimals == {digits: 1}
 
 
 def test_objects_and_arrays() -> None:

@@ -50,7 +50,6 @@ _FORMAT = re.compile(
     """,
     re.VERBOSE,
 )
-FORMATS = (*_FORMAT.groupindex, "text")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +68,7 @@ class FieldProfile:
     marks: Mapping[str, int]
     values: Mapping[str, int] | None  # distinct strings, None where there are many
     examples: Mapping[str, str]  # by kind and by format of strings
+    decimals: Mapping[int, int]  # numbers, also in strings, by how many digits follow the point
     low: float | None  # of the numbers
     high: float | None
     longest: int  # characters
@@ -147,6 +147,7 @@ class _Node:
     marks: Counter[str] = field(default_factory=Counter)
     values: dict[str, int] | None = field(default_factory=dict)
     examples: dict[str, str] = field(default_factory=dict)
+    decimals: Counter[int] = field(default_factory=Counter)
     low: float | None = None
     high: float | None = None
     longest: int = 0
@@ -203,6 +204,8 @@ class Profiler:
     def _string(self, node: _Node, text: str) -> None:
         form = format_of(text)
         node.formats[form] += 1
+        if form in ("number", "grouped"):
+            node.decimals[_decimals_of(text)] += 1
         if form not in node.examples:
             node.examples[form] = shortened(text)
         node.longest = max(node.longest, len(text))
@@ -270,7 +273,7 @@ _KINDS: dict[type, str] = {
 
 
 def format_of(text: str) -> str:
-    """Return what a string looks like: one of `FORMATS`."""
+    """Return what a string looks like: the name of a group above, or `text`."""
     return _format_of(text) if len(text) <= VALUE_LENGTH_MAX else _look(text)
 
 
@@ -299,6 +302,7 @@ def _number(node: _Node, value: Any) -> None:
     node.high = number if node.high is None else max(node.high, number)
     if number != int(number):
         node.marks["fraction"] += 1
+        node.decimals[_decimals_of(str(value))] += 1
     elif _EPOCH_SECONDS[0] <= number < _EPOCH_SECONDS[1]:
         node.marks["seconds"] += 1
     elif _EPOCH_MILLISECONDS[0] <= number < _EPOCH_MILLISECONDS[1]:
@@ -307,6 +311,13 @@ def _number(node: _Node, value: Any) -> None:
         node.marks["flag"] += 1
     if isinstance(value, int):
         _candidate(node, int(value))
+
+
+def _decimals_of(text: str) -> int:
+    """Return how many digits follow the point of a number."""
+    mantissa, _, exponent = text.lower().partition("e")
+    digits = len(mantissa.partition(".")[2].rstrip("0"))
+    return max(0, digits - int(exponent or 0))
 
 
 def _float_of(value: Decimal128) -> float:
@@ -330,6 +341,7 @@ def _frozen(node: _Node, path: str, possible: int) -> FieldProfile:
         marks=dict(node.marks),
         values=node.values,
         examples=node.examples,
+        decimals=dict(node.decimals),
         low=node.low,
         high=node.high,
         longest=node.longest,

@@ -60,6 +60,7 @@ _FORMATS: dict[Cast, tuple[str, ...]] = {
 _QUOTED = re.compile(r"'((?:[^']|'')*)'(?:::.+)?", re.DOTALL)
 _NUMBER = re.compile(r"\(?(-?\d+(?:\.\d+)?)\)?(?:::.+)?")
 _EMPTY_ARRAY = re.compile(r"ARRAY\[\](?:::.+)?|'\{\}'::.+\[\]")
+_TIMES = ("seconds", "milliseconds")
 _WORDS = {
     "date": "date",
     "objectId": "ObjectId",
@@ -110,7 +111,7 @@ def fit(field: FieldProfile, column: RelationalColumn, cast: Cast) -> float:
     if cast == "boolean":
         taken += field.marks.get("flag", 0)
     if cast in ("timestamp", "date"):
-        taken += field.marks.get("seconds", 0) + field.marks.get("milliseconds", 0)
+        taken += sum(field.marks.get(mark, 0) for mark in _TIMES)
     share = max(0, taken) / field.present
     if cast == "text":
         # A number in a text column is possible, and seldom what is meant.
@@ -216,8 +217,12 @@ def bounds(field: FieldProfile, column: RelationalColumn) -> list[str]:
             found.append(f"{worst:.0f} is out of the range of {column.base}")
     if column.base == "numeric" and column.precision is not None and field.high is not None:
         digits = column.precision - (column.scale or 0)
-        if abs(field.high) >= 10**digits:
+        if max(abs(field.high), abs(field.low or 0)) >= 10**digits:
             found.append(f"{field.high:g} has more digits than {column.type}")
+    if column.base == "numeric" and column.precision is not None:
+        scale = column.scale or 0
+        if longer := sum(count for digits, count in field.decimals.items() if digits > scale):
+            found.append(f"{longer} with more than {scale} decimals, and nothing is rounded")
     return found
 
 
@@ -232,6 +237,13 @@ def misfits(field: FieldProfile, cast: Cast) -> Sequence[str]:
         if cast in ("boolean", "timestamp", "date") and kind in NUMBERS:
             continue
         found.append(f"{count} {_WORDS.get(kind, kind)}")
+    meant = {"boolean": ("flag",), "timestamp": _TIMES, "date": _TIMES}.get(cast)
+    if meant is not None:
+        numbers = sum(field.kinds.get(kind, 0) for kind in NUMBERS)
+        if other := numbers - sum(field.marks.get(mark, 0) for mark in meant):
+            found.append(f"{other} other numbers")
+    if cast == "integer" and (broken := field.marks.get("fraction", 0)):
+        found.append(f"{broken} not whole")
     if cast != "text" and forms:
         found += [
             f"{count} like “{field.examples.get(form, '')}”"

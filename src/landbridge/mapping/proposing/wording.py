@@ -8,7 +8,6 @@ Promises  1 where two names say the same in any spelling, 0 where they have noth
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from difflib import SequenceMatcher
 from functools import lru_cache
 
@@ -138,8 +137,3 @@ def _same_but_synonyms(left: Words, right: Words) -> bool:
 def label_key(text: str) -> str:
     """Return what the spellings of a label have in common: `For Sale` is `FOR_SALE`."""
     return "".join(c for c in text.casefold() if c.isalnum())
-
-
-def joined(parts: Sequence[str], last: str = " and ") -> str:
-    """Return `a, b and c`."""
-    return last.join(filter(None, (", ".join(parts[:-1]), *parts[-1:])))
