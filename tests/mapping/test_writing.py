@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from ruamel.yaml import YAML
 from tests import strategies
@@ -29,6 +29,7 @@ from landbridge.mapping.rules import (
 from landbridge.mapping.writing import scalar, write_mapping
 
 PRISMA = Path(__file__).parent.parent / "realestate" / "schema.prisma"
+SCHEMA = read_prisma({"schema.prisma": PRISMA.read_text()}).schema
 # Lone surrogates are in no UTF-8 file.
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=12)
 PLAIN = r"""yes No null ~ 1 0x1f 1e3 2021-01-01 {a} . !x &x *x ? | > % @x ` ' " \ << = … 🙂 true
@@ -124,14 +125,14 @@ def test_lines_stay_short(length: int) -> None:
     assert read_mapping(text, "x") == mapping
 
 
+@settings(max_examples=30)
 @given(st.lists(strategies.documents(), min_size=1, max_size=5))
 def test_whatever_documents_hold_a_proposal_is_written(documents: list[bytes]) -> None:
-    schema = read_prisma({"schema.prisma": PRISMA.read_text()}).schema
     profilers = {name: Profiler(name) for name in ("users", "properties", "conversations")}
     for profiler in profilers.values():
         for document in documents:
             profiler.add(decoded(document))
     profiles = [profiler.result(len(documents)) for profiler in profilers.values()]
-    proposal = propose(schema, profiles, {})
+    proposal = propose(SCHEMA, profiles, {})
     text = write_mapping(proposal.mapping, proposal.comments)
     assert read_mapping(text, "x") == proposal.mapping

@@ -78,6 +78,7 @@ def table_likeness(collection: str, table: str) -> float:
     return 0.7 * ratio if ratio > 0.85 else 0.0
 
 
+@lru_cache(maxsize=50_000)
 def field_likeness(path: str, column: str, *, reference: bool = False) -> float:
     """Return how well a column fits a path, 0 to 1.
 
