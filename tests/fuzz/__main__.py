@@ -14,6 +14,7 @@ import importlib.util
 import struct
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from random import Random, SystemRandom
 from typing import Any
@@ -26,16 +27,33 @@ from landbridge.codec.twin import Twin
 from landbridge.errors import CodecError
 from landbridge.model.batch import Encoded, Encoder
 from landbridge.model.plan import Plan
+from landbridge.model.tables import TableName
+from landbridge.verify.kernel import Reader
+from landbridge.verify.shape import Form, Shape, full_shape
 
 SECONDS = 60
 COMPARED_BATCHES = 3
+FIELDS = [
+    b"12345678",
+    b'{"a": [1.50, "\\u00e9\\ud834\\udd1e"]}',
+    b"[[[[",
+    b'"\\',
+    b"\0\2\0\0\0\0\0\0\0\1\0\2",  # a numeric
+]
+    b"12345678",
+    b'{"a": [1.50, "\\u00e9\\ud834\\udd1e"]}',
+    b"[[[[",
+    b'"\\',
+    b"\0\2\0\0\0\0\0\0\0\1\0\2",
+]
 LONE_BATCHES = 40  # without the twin, which is a hundred times slower than its kernel
 
 
 def main() -> None:
     """Run cases until the time is over."""
     arguments = parse()
-    kernel = kernel_at(arguments.kernel)
+    kernel = kernel_at("landbridge.codec._kernel", arguments.kernel)
+    comparison = kernel_at("landbridge.verify._kernel", arguments.comparison)
     first = arguments.seed if arguments.seed is not None else SystemRandom().randrange(1 << 32)
     print(f"fuzz: first seed {first}, {arguments.seconds:g} s", flush=True)
     end = time.monotonic() + arguments.seconds
@@ -46,6 +64,7 @@ def main() -> None:
             case.write(f"{seed:<20}\n")
             case.flush()
             documents += run(seed, kernel.Kernel, kernel.LineWriter())
+            read(seed, comparison.Kernel)
             seed += 1
     print(f"fuzz: {seed - first} cases, {documents} documents, nothing found")
 
@@ -54,6 +73,7 @@ def parse() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(prog="fuzz", description=__doc__)
     parser.add_argument("--kernel", type=Path, required=True, help="the kernel's shared object")
+    parser.add_argument("--comparison", type=Path, required=True, help="that of the verification")
     parser.add_argument("--case", type=Path, required=True, help="file for the seed of the case")
     parser.add_argument("--seed", type=int, help="first seed; random by default")
     parser.add_argument("--cases", type=int, default=0, help="stop after that many")
@@ -61,9 +81,8 @@ def parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def kernel_at(path: Path) -> Any:
-    """Load the kernel of another build than the one that is installed."""
-    name = "landbridge.codec._kernel"
+def kernel_at(name: str, path: Path) -> Any:
+    """Load a kernel of another build than the one that is installed."""
     loader = importlib.machinery.ExtensionFileLoader(name, str(path))
     spec = importlib.util.spec_from_file_location(name, path, loader=loader)
     assert spec is not None
@@ -88,6 +107,28 @@ def run(seed: int, kernel: Callable[[Plan], Encoder], lines: LineWriter) -> int:
             lines_alone(lines, data, offset)
         documents += encoded.documents if encoded else 0
     return documents
+
+
+def read(seed: int, kernel: Callable[[Shape], Reader]) -> None:
+    """Make records of sound and broken documents, and of broken rows."""
+    random = Random(seed)
+    case_plan = plan(random)
+    names = [TableName("s", f"t{number}") for number in range(len(case_plan.tables))]
+    types = [{one.name: one.type for one in table.columns} for table in case_plan.tables]
+    shape = full_shape(case_plan, names, types)
+    reader = kernel(shape)
+    for _ in range(LONE_BATCHES):
+        data, offset = bytes_for(random, case_plan)
+        with suppress(RuntimeError):  # a batch that is none
+            reader.documents(data, offset)
+        fields = [
+            b"\x01" * (one.form is Form.JSON) + random.choice(FIELDS) for one in shape.main.columns
+        ]
+        row = struct.pack(">h", len(fields)) + b"".join(
+            struct.pack(">i", len(one)) + one for one in fields
+        )
+        with suppress(RuntimeError):
+            reader.rows(0, mutated(random, row * 2))
 
 
 def bytes_for(random: Random, case_plan: Plan) -> tuple[bytes, int]:
