@@ -40,12 +40,6 @@ FIELDS = [
     b'"\\',
     b"\0\2\0\0\0\0\0\0\0\1\0\2",  # a numeric
 ]
-    b"12345678",
-    b'{"a": [1.50, "\\u00e9\\ud834\\udd1e"]}',
-    b"[[[[",
-    b'"\\',
-    b"\0\2\0\0\0\0\0\0\0\1\0\2",
-]
 LONE_BATCHES = 40  # without the twin, which is a hundred times slower than its kernel
 
 
