@@ -25,6 +25,7 @@ from bench import (
     exporting,
     following,
     growing,
+    importing,
     kernel,
     many,
     memory,
@@ -64,10 +65,13 @@ PARTS: dict[str, Part] = {
     "verify": lambda servers, documents, chosen: verifying.measure(
         servers, documents, chosen.repetitions
     ),
+    "import": lambda servers, documents, chosen: importing.measure(
+        servers, documents, chosen.repetitions
+    ),
     "help": lambda servers, documents, chosen: startup.measure(),
 }
 DESCRIPTION = "Measure landbridge against the limit of this machine, on servers of its own."
-NEEDS_DOCUMENTS = {"copy", "command", "again", "memory", "verify", "export"}
+NEEDS_DOCUMENTS = {"copy", "command", "again", "memory", "verify", "export", "import"}
 
 
 def main() -> None:
