@@ -19,10 +19,11 @@ from pathlib import Path
 from random import Random, SystemRandom
 from typing import Any
 
-from tests.fuzz.cases import CONSTANTS, batch, document, mutated, nested, plan
-from tests.fuzz.compare import same, same_lines
+from tests.fuzz.cases import CONSTANTS, batch, damaged_text, document, mutated, nested, plan
+from tests.fuzz.compare import same, same_lines, same_parsed
 
 from landbridge.codec.lines import LineWriter, PureLineWriter
+from landbridge.codec.parsing import Parsed
 from landbridge.codec.twin import Twin
 from landbridge.errors import CodecError
 from landbridge.model.batch import Encoded, Encoder
@@ -57,7 +58,7 @@ def main() -> None:
             case.seek(0)
             case.write(f"{seed:<20}\n")
             case.flush()
-            documents += run(seed, kernel.Kernel, kernel.LineWriter())
+            documents += run(seed, kernel.Kernel, kernel.LineWriter(), kernel.parse_lines)
             read(seed, comparison.Kernel)
             seed += 1
     print(f"fuzz: {seed - first} cases, {documents} documents, nothing found")
@@ -85,7 +86,12 @@ def kernel_at(name: str, path: Path) -> Any:
     return module
 
 
-def run(seed: int, kernel: Callable[[Plan], Encoder], lines: LineWriter) -> int:
+def run(
+    seed: int,
+    kernel: Callable[[Plan], Encoder],
+    lines: LineWriter,
+    parse: Callable[[bytes, int, int, bool], Parsed],
+) -> int:
     """Try one plan on some batches; return the number of documents encoded."""
     random = Random(seed)
     case_plan = plan(random)
@@ -96,9 +102,12 @@ def run(seed: int, kernel: Callable[[Plan], Encoder], lines: LineWriter) -> int:
         if number < COMPARED_BATCHES:
             encoded = same(encoder, twin, data, offset)
             same_lines(lines, PureLineWriter(), data, offset)
+            same_parsed(parse, text_for(random, lines, data, offset))
         else:
             encoded = alone(encoder, data, offset)
             lines_alone(lines, data, offset)
+            text = text_for(random, lines, data, offset)
+            parse(text, 0, len(text), random.random() < 0.5)
         documents += encoded.documents if encoded else 0
     return documents
 
@@ -136,6 +145,15 @@ def bytes_for(random: Random, case_plan: Plan) -> tuple[bytes, int]:
     if random.random() < 0.1:
         return mutated(random, data[offset:]), 0
     return data, offset
+
+
+def text_for(random: Random, lines: LineWriter, data: bytes, offset: int) -> bytes:
+    """Make lines of a batch, most of them damaged."""
+    try:
+        text = bytes(lines.write(data, offset).text)
+    except CodecError:
+        return data
+    return damaged_text(random, text) if random.random() < 0.8 else text
 
 
 def alone(encoder: Encoder, data: bytes, offset: int) -> Encoded | None:

@@ -44,6 +44,11 @@ TYPE_BYTES = {
     Kind.MAX_KEY: 0x7F,
     Kind.UUID: 0x05,
 }
+_SPLICED = (
+    b'"', b"\\", b"{", b"}", b"[", b"]", b",", b":", b"\n", b"0", b"-", b"e", b".", b"null",
+    b"\\u0000", b"\\ud83d", b'"$regex":"', b'"$options":"', b'{"$date":"2024-01-01T00:00:00Z"}',
+    b'{"$binary":"AQI=","$type":"00"}', b"1e999", b"[" * 200, b'{"a":' * 200,
+)  # fmt: skip
 SUBTYPES = [0, 2, 3, 4, 5, 128]
 
 _TYPES = {
@@ -386,6 +391,23 @@ def mutated(random: Random, raw: bytes) -> bytes:
         damaged = bytearray(b"\5\0\0\0\0")
     if random.random() < 0.9:
         damaged[:4] = struct.pack("<i", len(damaged))
+    return bytes(damaged)
+
+
+def damaged_text(random: Random, text: bytes) -> bytes:
+    """Return lines damaged in one to four places."""
+    damaged = bytearray(text)
+    for _ in range(random.choice((1, 1, 2, 4))):
+        at = random.randrange(len(damaged) + 1)
+        match random.randrange(4):
+            case 0:
+                del damaged[at : at + random.randrange(1, 20)]
+            case 1:
+                damaged[at : at + 1] = bytes((random.randrange(256),))
+            case 2:
+                damaged[at:at] = random.choice(_SPLICED)
+            case _:
+                damaged[at:at] = damaged[random.randrange(len(damaged) + 1) :][:20]
     return bytes(damaged)
 
 

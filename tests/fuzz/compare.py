@@ -2,15 +2,19 @@
 
 For       The property tests of the kernel and the fuzz loop.
 Touches   Nothing.
-Promises  Returns only if rows, flagged documents and profiles, or lines and refused documents, are
-          equal, or both refuse alike.
+Promises  Returns only if rows, flagged documents and profiles, or lines and refused documents, or
+          what lines are read as, are equal, or both refuse alike.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from tests.fuzz.cases import CONSTANTS
 
+from landbridge.codec import parsing
 from landbridge.codec.lines import Lines, LineWriter
+from landbridge.codec.parsing import Parsed
 from landbridge.errors import CodecError
 from landbridge.model.batch import Encoded, Encoder
 
@@ -44,3 +48,10 @@ def same_lines(kernel: LineWriter, twin: LineWriter, data: bytes, offset: int = 
         written = None
     assert written == expected
     return written
+
+
+def same_parsed(parse: Callable[[bytes, int, int, bool], Parsed], text: bytes) -> None:
+    """Read the lines of a text by both, as our own and as those of another tool."""
+    for foreign in (False, True):
+        done = parse(text, 0, len(text), foreign)
+        assert done == parsing.parse_lines(text, 0, len(text), foreign)

@@ -18,6 +18,7 @@ from landbridge.cli.command import Command, choice, common_options, option, sele
 from landbridge.cli.ends import (
     SOURCE_VARIABLE,
     TARGET_VARIABLE,
+    End,
     find_source,
     find_target,
     is_named,
@@ -27,8 +28,9 @@ from landbridge.cli.sync import split_names
 from landbridge.errors import UsageError
 from landbridge.mapping import rules
 from landbridge.model import settings as choices
-from landbridge.model.importing import OnError
+from landbridge.model.importing import OnError, Undone
 from landbridge.model.settings import Settings
+from landbridge.model.summary import Progress
 
 if TYPE_CHECKING:
     from landbridge.model.report import SyncPlan
@@ -117,6 +119,12 @@ BATCH_SIZE = 500
     group=MAPPED,
     help="A reference to a document that is not there: set its document aside, or leave it NULL.",
 )
+@option(
+    "--undo",
+    metavar="RUN",
+    group=MAPPED,
+    help="Take back what an import by a mapping wrote; RUN is the id that its report ends with.",
+)
 @shape_options
 @care_options
 @option(
@@ -140,6 +148,7 @@ def import_(
     mapping: str | None,
     batch_size: int,
     dangling: rules.Dangling,
+    undo: str | None,
     max_delete_share: float,
     rewrite_limit: int,
     dry_run: bool,
@@ -158,7 +167,11 @@ def import_(
       landbridge import --input output/20260115T090000Z --to postgresql://localhost/bi
       landbridge import --input s3://archive/shop --collections users,orders --dry-run
       landbridge import --input output/20260115T090000Z --mapping mapping.yml --batch-size 500
+      landbridge import --undo 5f0c7a0e-2b1d-4a59-8f5e-0d8d7f8f3c11
     """
+    if undo is not None:
+        _check_alone(place, source, mapping)
+        return _undo(find_target(target), undo, as_json)
     _check_ends(place, source, schema, mapping)
     to_end = find_target(target)
     from_uri = find_source(source).uri if place is None else None
@@ -216,7 +229,36 @@ def import_(
         click.echo(json.dumps(summary_document(summary)))
     else:
         show_summary(summary, target_hint=to_end.hint)
+        if mapping is not None and not dry_run:
+            click.echo(f"to take it back: landbridge import --undo {summary.run}{to_end.hint}")
     return 0 if summary.status == "ok" else 1
+
+
+def _undo(target: End, run: str, as_json: bool) -> int:
+    from landbridge import bridge
+    from landbridge.cli.import_report import show_undo
+    from landbridge.cli.progress import shown_progress
+
+    with shown_progress() as observer:
+
+        def observe(step: Undone) -> None:
+            observer(Progress(f"undo of {step.run}", "reading", step.rows, step.total))
+
+        summary = bridge.undo_import(target.uri, run, observer=observe)
+    if as_json:
+        click.echo(json.dumps(summary.to_json()))
+    else:
+        show_undo(summary)
+    return 0 if summary.status == "ok" else 1
+
+
+def _check_alone(place: str | None, source: str | None, mapping: str | None) -> None:
+    if place is not None or source is not None or mapping is not None:
+        raise UsageError(
+            "--undo stands alone",
+            why="it takes back an earlier import, and reads no documents",
+            fix="leave --input, --from and --mapping out",
+        )
 
 
 def _check_ends(

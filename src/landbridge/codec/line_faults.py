@@ -2,7 +2,7 @@
 
 For       `parsing` and the kernel, which tell of the same faults.
 Touches   Nothing.
-Promises  The order is that of `Fault` in native/parsing.hpp.
+Promises  The order is that of `Fault` in native/line_text.hpp.
 """
 
 from __future__ import annotations

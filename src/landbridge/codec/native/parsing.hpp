@@ -10,18 +10,10 @@
 #include <vector>
 
 #include "bson.hpp"
+#include "line_text.hpp"
 #include "numbers.hpp"
-#include "text.hpp"
 
 namespace landbridge {
-
-// In the order of `codec.line_faults.FAULTS`.
-enum class Fault : std::uint8_t {
-    none, truncated, unexpected, no_object, follows, utf8, control, escape, surrogate, nul, range,
-    depth, size,
-    oid, number_int, number_long, number_double, number_decimal, date, binary, regular_expression,
-    timestamp, code, symbol, db_pointer, undefined, min_key, max_key, uuid,
-};
 
 struct BrokenLine {
     std::size_t line;    // counted from 0 among the lines of the chunk
@@ -31,11 +23,7 @@ struct BrokenLine {
     Fault fault;
 };
 
-inline void store_little(Byte* to, std::uint64_t number, int bytes) {
-    for (int i = 0; i < bytes; ++i, number >>= 8) to[i] = static_cast<Byte>(number);
-}
-
-class LineParser {
+class LineParser : LineText {
   public:
     Buffer out;
     std::size_t documents = 0;
@@ -64,8 +52,7 @@ class LineParser {
     enum class Known : std::uint8_t { no, yes, failed };
 
     void parse_line(const Byte* const data, const Byte* const begin, const Byte* const end) {
-        at_ = begin;
-        end_ = end;
+        LineText::begin(begin, end);
         skip_space();
         if (at_ == end_) return;
         const std::size_t mark = out.size();
@@ -83,53 +70,6 @@ class LineParser {
              static_cast<std::size_t>(at_ - begin), fault_});
     }
 
-    // -- the line ----------------------------------------------------------------------------
-
-    bool fail(Fault fault) {
-        fault_ = at_ == end_ ? Fault::truncated : fault;
-        return false;
-    }
-
-    bool fail_at(const Byte* place, Fault fault) {
-        at_ = place;
-        return fail(fault);
-    }
-
-    void skip_space() {
-        while (at_ != end_ && (*at_ == ' ' || *at_ == '\t' || *at_ == '\r')) ++at_;
-    }
-
-    bool nothing_follows() {
-        skip_space();
-        return at_ == end_ || fail(Fault::follows);
-    }
-
-    // Whether the next thing in the line is this character; it is consumed.
-    bool takes(char character) {
-        skip_space();
-        if (at_ == end_ || *at_ != static_cast<Byte>(character)) return false;
-        ++at_;
-        return true;
-    }
-
-    bool expect(char character, Fault fault = Fault::unexpected) {
-        return takes(character) || fail(fault);
-    }
-
-    bool word(std::string_view text) {
-        if (static_cast<std::size_t>(end_ - at_) < text.size() ||
-            std::memcmp(at_, text.data(), text.size()) != 0) {
-            return false;
-        }
-        at_ += text.size();
-        return true;
-    }
-
-    bool expect_key(std::string_view quoted, Fault fault) {
-        skip_space();
-        return (word(quoted) || fail(fault)) && expect(':', fault);
-    }
-
     // -- BSON --------------------------------------------------------------------------------
 
     void patch_length(std::size_t start) {
@@ -139,6 +79,11 @@ class LineParser {
     void put(std::uint64_t number, int bytes) {
         store_little(out.room(8), number, bytes);
         out.took(static_cast<std::size_t>(bytes));
+    }
+
+    bool took(std::size_t bytes) {
+        out.took(bytes);
+        return true;
     }
 
     bool typed(std::size_t type_at, Byte type) {
@@ -244,111 +189,6 @@ class LineParser {
         return true;
     }
 
-    // The rest of a string, after its first quote.
-    bool text(Buffer& into, bool takes_nul) {
-        for (;;) {
-            const std::ptrdiff_t piece = end_ - at_ < 4096 ? end_ - at_ : 4096;
-            const Byte* const piece_end = at_ + piece;
-            Byte* to = into.room(static_cast<std::size_t>(piece) + 8);
-            while (at_ < piece_end) {
-                if (piece_end - at_ >= 8) {
-                    const std::uint64_t specials = detail::json_specials(load<std::uint64_t>(at_));
-                    std::memcpy(to, at_, 8);
-                    const int plain = specials ? __builtin_ctzll(specials) / 8 : 8;
-                    at_ += plain;
-                    to += plain;
-                    if (plain == 8) continue;
-                } else if (!detail::is_json_special(*at_)) {
-                    *to++ = *at_++;
-                    continue;
-                }
-                if (*at_ < 0x80) break;
-                const int length = utf8_sequence(at_, end_);
-                if (length == 0) return fail(Fault::utf8);
-                for (int i = 0; i < length; ++i) *to++ = *at_++;
-            }
-            into.end_at(to);
-            if (at_ == end_) return fail(Fault::truncated);
-            if (at_ >= piece_end) continue;
-            if (*at_ == '"') {
-                ++at_;
-                return true;
-            }
-            if (*at_ != '\\') return fail(Fault::control);
-            if (!escaped(into, takes_nul)) return false;
-        }
-    }
-
-    bool escaped(Buffer& into, bool takes_nul) {
-        const Byte* const slash = at_++;
-        if (at_ == end_) return fail(Fault::truncated);
-        switch (*at_++) {
-            case '"': into.append('"'); return true;
-            case '\\': into.append('\\'); return true;
-            case '/': into.append('/'); return true;
-            case 'b': into.append('\b'); return true;
-            case 'f': into.append('\f'); return true;
-            case 'n': into.append('\n'); return true;
-            case 'r': into.append('\r'); return true;
-            case 't': into.append('\t'); return true;
-            case 'u': break;
-            default: return fail_at(slash, Fault::escape);
-        }
-        std::uint32_t code = 0;
-        if (!unit(slash, code)) return false;
-        if (code == 0 && !takes_nul) return fail_at(slash, Fault::nul);
-        if (code >= 0xD800 && code < 0xE000) {
-            if (code >= 0xDC00) return fail_at(slash, Fault::surrogate);
-            if (end_ - at_ < 2 || at_[0] != '\\' || at_[1] != 'u') {
-                return fail_at(slash, Fault::surrogate);
-            }
-            at_ += 2;
-            std::uint32_t low = 0;
-            if (!unit(slash, low)) return false;
-            if (low < 0xDC00 || low >= 0xE000) return fail_at(slash, Fault::surrogate);
-            code = 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00);
-        }
-        Byte* to = into.room(4);
-        if (code < 0x80) {
-            *to++ = static_cast<Byte>(code);
-        } else if (code < 0x800) {
-            *to++ = static_cast<Byte>(0xC0 | code >> 6);
-            *to++ = static_cast<Byte>(0x80 | (code & 0x3F));
-        } else if (code < 0x10000) {
-            *to++ = static_cast<Byte>(0xE0 | code >> 12);
-            *to++ = static_cast<Byte>(0x80 | (code >> 6 & 0x3F));
-            *to++ = static_cast<Byte>(0x80 | (code & 0x3F));
-        } else {
-            *to++ = static_cast<Byte>(0xF0 | code >> 18);
-            *to++ = static_cast<Byte>(0x80 | (code >> 12 & 0x3F));
-            *to++ = static_cast<Byte>(0x80 | (code >> 6 & 0x3F));
-            *to++ = static_cast<Byte>(0x80 | (code & 0x3F));
-        }
-        into.end_at(to);
-        return true;
-    }
-
-    // The four hex digits of an escape.
-    bool unit(const Byte* slash, std::uint32_t& code) {
-        for (int i = 0; i < 4; ++i) {
-            if (at_ == end_) return fail(Fault::truncated);
-            const int digit = hex_digit(*at_);
-            if (digit < 0) return fail_at(slash, Fault::escape);
-            code = code << 4 | static_cast<std::uint32_t>(digit);
-            ++at_;
-        }
-        return true;
-    }
-
-    static int hex_digit(Byte byte) {
-        if (byte >= '0' && byte <= '9') return byte - '0';
-        if (byte >= 'a' && byte <= 'f') return byte - 'a' + 10;
-        if (byte >= 'A' && byte <= 'F') return byte - 'A' + 10;
-        return -1;
-    }
-
-    static bool is_digit(Byte byte) { return byte >= '0' && byte <= '9'; }
-
     // -- numbers -----------------------------------------------------------------------------
 
     // A JSON number: int or long where it is whole and fits, else double.
@@ -371,13 +211,13 @@ class LineParser {
             if (!digits_after(is_signed ? 2 : 1)) return fail(Fault::unexpected);
         }
         std::int64_t integer = 0;
-        if (whole && read_integer(begin, at_, integer)) {
+        if (whole && read_integer(since(begin), integer)) {
             const bool is_short = integer >= INT32_MIN && integer <= INT32_MAX;
             put(static_cast<std::uint64_t>(integer), is_short ? 4 : 8);
             return typed(type_at, is_short ? 0x10 : 0x12);
         }
         typed(type_at, 0x01);
-        return put_double(begin, at_) || fail_at(begin, Fault::range);
+        return (read_double(since(begin), out.room(8)) && took(8)) || fail_at(begin, Fault::range);
     }
 
     bool digits_after(int skipped) {
@@ -385,46 +225,6 @@ class LineParser {
         if (at_ == end_ || !is_digit(*at_)) return false;
         while (at_ != end_ && is_digit(*at_)) ++at_;
         return true;
-    }
-
-    static bool read_integer(const Byte* from, const Byte* to, std::int64_t& integer) {
-        const auto* const first = reinterpret_cast<const char*>(from);
-        const auto* const last = reinterpret_cast<const char*>(to);
-        const auto read = std::from_chars(first, last, integer);
-        return read.ec == std::errc() && read.ptr == last;
-    }
-
-    bool put_double(const Byte* from, const Byte* to) {
-        double number = 0;
-        const auto* const last = reinterpret_cast<const char*>(to);
-        const auto read = std::from_chars(reinterpret_cast<const char*>(from), last, number);
-        if (read.ec != std::errc() || read.ptr != last) return false;
-        std::uint64_t bits;
-        std::memcpy(&bits, &number, sizeof bits);
-        put(bits, 8);
-        return true;
-    }
-
-    // Whether the text is digits, with a fraction and an exponent where it has them.
-    static bool is_decimal(std::string_view text) {
-        std::size_t at = 0;
-        const auto digits = [&] {
-            const std::size_t from = at;
-            while (at < text.size() && is_digit(static_cast<Byte>(text[at]))) ++at;
-            return at > from;
-        };
-        if (at < text.size() && text[at] == '-') ++at;
-        if (!digits()) return false;
-        if (at < text.size() && text[at] == '.') {
-            ++at;
-            if (!digits()) return false;
-        }
-        if (at < text.size() && (text[at] == 'e' || text[at] == 'E')) {
-            ++at;
-            if (at < text.size() && (text[at] == '+' || text[at] == '-')) ++at;
-            if (!digits()) return false;
-        }
-        return at == text.size();
     }
 
     // -- tags --------------------------------------------------------------------------------
@@ -507,9 +307,9 @@ class LineParser {
             if (!token(content)) return false;
         } else {
             while (at_ != end_ && (is_digit(*at_) || *at_ == '-')) ++at_;
-            content = {reinterpret_cast<const char*>(begin), static_cast<std::size_t>(at_ - begin)};
+            content = since(begin);
         }
-        const bool good = read_integer(bytes(content), bytes(content) + content.size(), number);
+        const bool good = read_integer(content, number);
         return (good && number >= low && number <= high) || fail_at(begin, tag_);
     }
 
@@ -549,20 +349,15 @@ class LineParser {
         std::string_view content;
         if (*at_ != '"') {
             while (at_ != end_ && is_number_byte(*at_)) ++at_;
-            content = {reinterpret_cast<const char*>(begin), static_cast<std::size_t>(at_ - begin)};
+            content = since(begin);
         } else if (!token(content)) {
             return false;
         }
         if (content == "NaN") return put(0x7FF8000000000000ULL, 8), true;
         if (content == "Infinity") return put(0x7FF0000000000000ULL, 8), true;
         if (content == "-Infinity") return put(0xFFF0000000000000ULL, 8), true;
-        return (is_decimal(content) && put_double(bytes(content), bytes(content) + content.size())) ||
-               fail_at(begin, tag_);
-    }
-
-    static bool is_number_byte(Byte byte) {
-        return is_digit(byte) || byte == '-' || byte == '+' || byte == '.' || byte == 'e' ||
-               byte == 'E';
+        const bool good = is_decimal(content) && read_double(content, out.room(8)) && took(8);
+        return good || fail_at(begin, tag_);
     }
 
     bool number_decimal(std::size_t type_at, int) {
@@ -574,57 +369,8 @@ class LineParser {
         if (content == "NaN") return special(0x7C00000000000000ULL);
         if (content == "Infinity") return special(0x7800000000000000ULL);
         if (content == "-Infinity") return special(0xF800000000000000ULL);
-        return (is_decimal(content) && put_decimal(content)) || fail_at(begin, tag_);
-    }
-
-    // Keep every digit and the exponent as they are written, as far as the format has room.
-    bool put_decimal(std::string_view text) {
-        constexpr std::int64_t digits_max = 34, exponent_max = 6111, exponent_min = -6176;
-        const bool negative = text[0] == '-';
-        std::size_t at = negative ? 1 : 0;
-        unsigned __int128 coefficient = 0;
-        std::int64_t count = 0, zeros = 0, exponent = 0;  // zeros: held back behind the digits
-        bool in_fraction = false;
-        for (; at < text.size() && text[at] != 'e' && text[at] != 'E'; ++at) {
-            if (text[at] == '.') {
-                in_fraction = true;
-                continue;
-            }
-            if (in_fraction) --exponent;
-            if (text[at] == '0') {
-                if (count) ++zeros;
-                continue;
-            }
-            if (count + zeros >= digits_max) return false;
-            for (; zeros; --zeros, ++count) coefficient *= 10;
-            coefficient = coefficient * 10 + static_cast<unsigned>(text[at] - '0');
-            ++count;
-        }
-        exponent += at < text.size() ? exponent_of(text.substr(at + 1)) : 0;
-        if (count == 0) {
-            exponent = exponent > exponent_max ? exponent_max : exponent;
-            exponent = exponent < exponent_min ? exponent_min : exponent;
-        }
-        // The zeros at the end are digits as far as there is room, as they were written.
-        for (; zeros && (count + zeros > digits_max || exponent < exponent_min); --zeros) ++exponent;
-        for (; zeros; --zeros, ++count) coefficient *= 10;
-        for (; exponent > exponent_max && count < digits_max; --exponent, ++count) coefficient *= 10;
-        if (exponent > exponent_max || exponent < exponent_min) return false;
-        put(static_cast<std::uint64_t>(coefficient), 8);
-        put(static_cast<std::uint64_t>(coefficient >> 64) |
-                static_cast<std::uint64_t>(exponent + 6176) << 49 |
-                static_cast<std::uint64_t>(negative) << 63, 8);
-        return true;
-    }
-
-    static std::int64_t exponent_of(std::string_view text) {
-        const bool negative = text[0] == '-';
-        std::int64_t number = 0;
-        for (std::size_t i = text[0] == '-' || text[0] == '+'; i < text.size(); ++i) {
-            // More than any line has digits.
-            if (number < 1'000'000'000'000) number = number * 10 + (text[i] - '0');
-        }
-        return negative ? -number : number;
+        const bool good = is_decimal(content) && read_decimal(content, out.room(16)) && took(16);
+        return good || fail_at(begin, tag_);
     }
 
     bool date(std::size_t type_at, int) {
@@ -645,74 +391,6 @@ class LineParser {
             return false;
         }
         put(static_cast<std::uint64_t>(ms), 8);
-        return true;
-    }
-
-    // `YYYY-MM-DDTHH:MM:SS[.fraction](Z|±HH:MM|±HHMM)`, no finer than a millisecond.
-    static bool iso_milliseconds(std::string_view text, std::int64_t& ms) {
-        std::size_t at = 0;
-        bool good = true;
-        const auto digits = [&](std::size_t count) {
-            std::int64_t number = 0;
-            for (; count; --count, ++at) {
-                good = good && at < text.size() && is_digit(static_cast<Byte>(text[at]));
-                number = good ? number * 10 + (text[at] - '0') : 0;
-            }
-            return number;
-        };
-        const auto sign = [&](char character) {
-            good = good && at < text.size() && text[at] == character;
-            ++at;
-        };
-        const std::int64_t year = digits(4);
-        sign('-');
-        const std::int64_t month = digits(2);
-        sign('-');
-        const std::int64_t day = digits(2);
-        sign('T');
-        const std::int64_t hour = digits(2);
-        sign(':');
-        const std::int64_t minute = digits(2);
-        sign(':');
-        const std::int64_t second = digits(2);
-        if (!good || month < 1 || month > 12 || day < 1 || hour > 23 || minute > 59 || second > 59) {
-            return false;
-        }
-        std::int64_t thousandths = 0;
-        if (at < text.size() && text[at] == '.') {
-            const std::size_t from = ++at;
-            for (; at < text.size() && is_digit(static_cast<Byte>(text[at])); ++at) {
-                if (at - from >= 3 && text[at] != '0') return false;
-                if (at - from < 3) thousandths = thousandths * 10 + (text[at] - '0');
-            }
-            if (at == from) return false;
-            for (std::size_t i = at - from; i < 3; ++i) thousandths *= 10;
-        }
-        std::int64_t offset_minutes = 0;
-        if (at < text.size() && (text[at] == '+' || text[at] == '-')) {
-            const bool west = text[at++] == '-';
-            const std::int64_t hours = digits(2);
-            if (at < text.size() && text[at] == ':') ++at;
-            const std::int64_t minutes = digits(2);
-            if (hours > 23 || minutes > 59) return false;
-            offset_minutes = (west ? -1 : 1) * (hours * 60 + minutes);
-        } else {
-            sign('Z');
-        }
-        static constexpr std::int64_t month_days[] = {31, 28, 31, 30, 31, 30,
-                                                      31, 31, 30, 31, 30, 31};
-        const bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-        if (!good || at != text.size()) return false;
-        if (day > month_days[month - 1] + (leap && month == 2)) return false;
-        // Years that begin in March, in cycles of 400.
-        const std::int64_t from_march = year - (month <= 2) + 400;
-        const std::int64_t cycle = from_march / 400, of_cycle = from_march % 400;
-        const std::int64_t day_of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
-        const std::int64_t day_of_cycle =
-            of_cycle * 365 + of_cycle / 4 - of_cycle / 100 + day_of_year;
-        const std::int64_t days = (cycle - 1) * 146097 + day_of_cycle - 719468;
-        ms = ((days * 24 + hour) * 60 + minute - offset_minutes) * 60'000 + second * 1000 +
-             thousandths;
         return true;
     }
 
@@ -781,13 +459,6 @@ class LineParser {
         }
         out.end_at(to);
         return true;
-    }
-
-    static int six_bits(Byte letter) {
-        if (letter >= 'A' && letter <= 'Z') return letter - 'A';
-        if (letter >= 'a' && letter <= 'z') return letter - 'a' + 26;
-        if (is_digit(letter)) return letter - '0' + 52;
-        return letter == '+' ? 62 : letter == '/' ? 63 : -1;
     }
 
     bool hex_byte(std::int64_t& number) {
@@ -948,9 +619,6 @@ class LineParser {
     static constexpr std::size_t document_bytes_max = (std::size_t{16} << 20) + (16 << 10);
 
     const bool foreign_;
-    const Byte* at_ = nullptr;
-    const Byte* end_ = nullptr;
-    Fault fault_ = Fault::none;
     Fault tag_ = Fault::none;
     std::size_t size_max_ = 0;  // of `out`, for the document under way
     Buffer scratch_, pattern_, options_, code_;
