@@ -21,7 +21,7 @@ from landbridge.bridge.proposing import propose_mapping
 from landbridge.bridge.quarantine import list_quarantine, retry_quarantine, show_quarantine
 from landbridge.bridge.syncing import plan_sync, sync
 from landbridge.bridge.undoing import undo_import
-from landbridge.bridge.verifying import verify
+from landbridge.bridge.verifying import verification_page, verify
 
 __all__ = [
     "CutoverRequest",
@@ -41,6 +41,7 @@ __all__ = [
     "show_quarantine",
     "sync",
     "undo_import",
+    "verification_page",
     "verify",
     "watch_cutover",
 ]

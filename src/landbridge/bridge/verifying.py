@@ -38,6 +38,7 @@ from landbridge.postgres.connect import Target
 from landbridge.verify import aggregates as figures
 from landbridge.verify import counts, full, hashes, rows
 from landbridge.verify.named import NamedAggregate, check_collections, read_aggregates
+from landbridge.verify.page import page_of
 from landbridge.verify.pairs import Pair, pairs
 
 JOBS = 2
@@ -112,6 +113,11 @@ def verify(
         finished_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
         notes=tuple(notes),
     )
+
+
+def verification_page(verification: Verification) -> str:
+    """Return a verification as one HTML file that needs no other."""
+    return page_of(verification)
 
 
 def _refuse(mode: Mode, *, mapping: str | None, aggregates: str | None, repair: bool) -> None:

@@ -16,7 +16,7 @@ import click
 from landbridge.cli.command import Command, choice, common_options, option, selection_options
 from landbridge.cli.ends import SOURCE_VARIABLE, TARGET_VARIABLE, find_source, find_target
 from landbridge.cli.sync import split_names
-from landbridge.errors import UsageError
+from landbridge.errors import StopError, UsageError
 from landbridge.model.verification import Mode
 
 ENDS, WHAT, HOW = "Where from, where to", "What", "How it is compared"
@@ -83,6 +83,13 @@ RESUME_FOLDER = ".landbridge/verify"
     group=HOW,
     help="Collections at once.",
 )
+@option(
+    "--html",
+    metavar="FILE",
+    type=click.Path(dir_okay=False),
+    group="Output",
+    help="Write the whole report as one HTML file too, to be kept.",
+)
 @common_options
 def verify(
     *,
@@ -97,6 +104,7 @@ def verify(
     aggregates: str | None,
     repair: bool,
     jobs: int,
+    html: str | None,
     as_json: bool,
 ) -> int:
     """Compare tables with the collections that they were made of.
@@ -110,6 +118,12 @@ def verify(
       landbridge verify --mode full --repair
     """
     from_end, to_end = find_source(source), find_target(target)
+    if html is not None and not Path(html).absolute().parent.is_dir():
+        raise UsageError(
+            f"--html {html} cannot be written",
+            why="there is no such folder",
+            fix="make the folder first, or name another file",
+        )
 
     from landbridge import bridge
     from landbridge.cli.progress import shown_progress
@@ -139,11 +153,22 @@ def verify(
             resume=RESUME_FOLDER,
             observer=observe,
         )
+    if html is not None:
+        _write(html, bridge.verification_page(verification))
     if as_json:
         click.echo(json.dumps(verification_document(verification)))
     else:
         show_verification(verification)
     return 0 if verification.status == "equal" else 1
+
+
+def _write(path: str, page: str) -> None:
+    try:
+        Path(path).write_text(page, encoding="utf-8")
+    except OSError as error:
+        raise StopError(
+            f"{path} was not written", why=str(error), fix="name a file that can be written"
+        ) from error
 
 
 def read_text(path: str, flag: str) -> str:

@@ -25,7 +25,7 @@ from landbridge.model.verification import (
 )
 from landbridge.mongo.connect import Connection as MongoConnection
 from landbridge.postgres.connect import Target
-from landbridge.verify import bson as own_bson
+from landbridge.verify.bson import Value, document, id_of
 from landbridge.verify.mapped import batches, found
 from landbridge.verify.mapped.batches import MappedPair
 from landbridge.verify.mapped.casts import Comparable
@@ -57,7 +57,7 @@ def compare(
 ) -> StreamVerdict:
     """Compare every document of a collection with its rows."""
     documents = rows = quarantined = 0
-    suspects: list[Expected] = []
+    suspects: list[Value] = []  # ids
     with target.session() as session:
         connection = session.connection
         for batch in batches.batches(mongo, pair, stopping):
@@ -66,7 +66,7 @@ def compare(
             differing, there, set_aside = _differing(connection, pair, batch)
             rows += there
             quarantined += set_aside
-            suspects += [one for one, _ in differing]
+            suspects += [one.identity for one, _ in differing]
             total = pair.collection.documents
             observer(Checked(pair.collection.stream, documents, total, len(suspects)))
         missing, different = _looked_at_again(mongo, connection, pair, suspects)
@@ -181,39 +181,38 @@ def _looked_at_again(
     mongo: MongoConnection,
     connection: found.Connection,
     pair: MappedPair,
-    suspects: Sequence[Expected],
+    suspects: Sequence[Value],
 ) -> tuple[list[str], list[Difference]]:
     """Look again at what seems different: it may have been written to at that moment."""
-    open_: list[tuple[Expected, Fields]] = [(one, ()) for one in suspects]
+    open_: dict[Value, Fields] = dict.fromkeys(suspects, ())
     for look in range(LOOKS):
-        if not open_:
-            break
         if look:
             time.sleep(LOOK_SECONDS)
-        still: list[tuple[Expected, Fields]] = []
-        for at in range(0, len(open_), AGAIN_AT_ONCE):
-            part = [one for one, _ in open_[at : at + AGAIN_AT_ONCE]]
-            ids = [_for_query(one.identity) for one in part]
-            now = batches.again(mongo, pair, ids)
+        still: dict[Value, Fields] = {}
+        for part in _parts(list(open_)):
+            now = batches.again(mongo, pair, [_for_query(one) for one in part])
             batches.solve(connection, pair, now)
-            still += _differing(connection, pair, now)[0]
-        if [(one.name, fields) for one, fields in still] == [(o.name, f) for o, f in open_]:
-            open_ = still
-            break
+            still |= {one.identity: fields for one, fields in _differing(connection, pair, now)[0]}
+        settled = still == open_
         open_ = still
-    missing = [_id_words(one) for one, fields in open_ if fields == (MISSING,)]
+        if settled or not open_:
+            break
+    missing = [words_of(one, False) for one, fields in open_.items() if fields == (MISSING,)]
     different = [
-        Difference(_id_words(one), fields) for one, fields in open_ if fields != (MISSING,)
+        Difference(words_of(one, False), fields)
+        for one, fields in open_.items()
+        if fields != (MISSING,)
     ]
     return missing, different
 
 
-def _for_query(identity: own_bson.Value) -> Any:
-    return RawBSONDocument(own_bson.document([(b"v", identity)]))["v"]
+def _parts(ids: list[Value]) -> Iterator[list[Value]]:
+    for at in range(0, len(ids), AGAIN_AT_ONCE):
+        yield ids[at : at + AGAIN_AT_ONCE]
 
 
-def _id_words(one: Expected) -> str:
-    return words_of(one.identity, False)
+def _for_query(identity: Value) -> Any:
+    return RawBSONDocument(document([(b"v", identity)]))["v"]
 
 
 def _extra(mongo: MongoConnection, connection: found.Connection, pair: MappedPair) -> Iterator[str]:
@@ -243,8 +242,8 @@ def _gone(mongo: MongoConnection, pair: MappedPair, names: Sequence[str]) -> set
     source = mongo.raw_collection(pair.collection.name)
     with mongo.translated(f"cannot look up documents of {pair.collection.stream}"):
         there = set()
-        for document in source.find({"_id": {"$in": list(ids.values())}}, {"_id": 1}):
-            identity = own_bson.id_of(bytes(document.raw))
+        for one in source.find({"_id": {"$in": list(ids.values())}}, {"_id": 1}):
+            identity = id_of(bytes(one.raw))
             if identity is not None:
                 there.add(canonical(identity))
     return set(ids) - there
