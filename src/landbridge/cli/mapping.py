@@ -51,14 +51,14 @@ def mapping() -> None:
     "target",
     metavar="URI|FILE",
     group=ENDS,
-    help="The PostgreSQL that holds the tables, or a schema.prisma file. "
+    help="The PostgreSQL that holds the tables, or a schema.prisma file, or its folder. "
     f"Or set {TARGET_VARIABLE}.",
 )
 @option(
     "--schema",
     metavar="S",
     group=ENDS,
-    help="Schema of the tables.  [default: public]",
+    help="Schema of the tables.  [default: that of ?schema= in the URI, or public]",
 )
 @selection_options(WHAT)
 @option(
