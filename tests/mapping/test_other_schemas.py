@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 from bson import Decimal128, ObjectId
+from bson.dbref import DBRef
 from pymongo.database import Database
 from tests.docs.sources import shop
 
@@ -141,15 +142,24 @@ def test_a_column_that_only_one_reference_can_fill(
     )
     authors = [ObjectId() for _ in range(9)]
     mongo["authors"].insert_many([{"_id": one, "name": "A"} for one in authors])
-    mongo["posts"].insert_many([{"owner": str(one), "topic": "t"} for one in authors])
+    mongo["posts"].insert_many(
+        [{"owner": DBRef("authors", str(one)), "topic": "t"} for one in authors]
+    )
     proposed = bridge.propose_mapping(mongo_uri, postgres_uri)
     mapping = read_mapping(proposed.text, "proposed")
     post, author = mapping.of("posts"), mapping.of("authors")
     assert post is not None and author is not None
     assert post.key == KeyRule("id", "hex") and author.key == KeyRule("id", "hex")
     rule = next(one for one in post.columns if one.column == "written_by")
-    assert (rule.source, rule.cast, rule.to, rule.dangling) == ("owner", "id", "authors", "null")
+    assert (rule.source, rule.cast, rule.to, rule.dangling) == (
+        "owner.$id",
+        "id",
+        "authors",
+        "null",
+    )
     assert rule.confidence == 0.6
+    bridge.import_mapped(postgres_uri, proposed.text, source=mongo_uri)
+    assert postgres.execute("SELECT count(written_by) FROM post").fetchone() == (9,)
 
 
 def test_what_the_page_shows(

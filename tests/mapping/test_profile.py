@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from bson import Binary, Decimal128, Int64, ObjectId
+from bson.dbref import DBRef
 
 from landbridge.mapping.known_ids import KnownIds, shares
 from landbridge.mapping.profile import (
@@ -87,6 +88,12 @@ def test_objects_and_arrays() -> None:
     assert array is not None and array.element is not None
     assert array.kinds == {"array": 3} and array.element.kinds == {"object": 2, "int": 1}
     assert {one.path: one.absent for one in array.element.walk()} == {"p": 1, "q": 2}
+
+
+def test_references_that_name_their_collection() -> None:
+    one = ObjectId()
+    seen = profile({"author": DBRef("users", one)})
+    assert dict(seen.candidates())["author.$id"] == (one,)
 
 
 def test_memory_is_bounded() -> None:

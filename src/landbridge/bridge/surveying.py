@@ -27,6 +27,7 @@ from landbridge.mongo import catalog, survey
 from landbridge.mongo.connect import Connection, connect
 
 TELL_EVERY = 1000  # documents
+BYTES_MAX = 2 << 30  # of a collection that are read from a server: large documents say much
 IDS_EXPECTED = 1_000_000  # of a file that doesn't tell how many documents it has
 _READABLE: CodecOptions[dict[str, Any]] = CodecOptions(
     document_class=dict,
@@ -70,6 +71,8 @@ class _Mongo:
 
     def look(self, collection: Collection, documents: int, observer: Observer) -> CollectionProfile:
         collection = catalog.with_sizes(self._connection, collection)
+        if collection.document_bytes:
+            documents = max(1, min(documents, BYTES_MAX // collection.document_bytes))
         profiler = Profiler(collection.name)
         total = collection.documents
         expected = documents if total is None else min(total, documents)

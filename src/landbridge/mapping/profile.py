@@ -20,11 +20,12 @@ from typing import Any
 
 from bson import Binary, DatetimeMS, Decimal128, Int64, ObjectId
 from bson.binary import UUID_SUBTYPE
+from bson.dbref import DBRef
 
 VALUES_MAX = 200  # distinct strings of a path, beyond which it is no enum
 VALUE_LENGTH_MAX = 80
 CANDIDATES_MAX = 100  # values of a path that are looked up among the ids of collections
-PATHS_MAX = 4000
+PATHS_MAX = 2000
 FIELDS_MAX = 300  # of one object: more are keys that are data
 DEPTH_MAX = 8
 UNNAMED_MAX = 20
@@ -186,6 +187,8 @@ class Profiler:
         )
 
     def _value(self, node: _Node, value: Any, depth: int) -> None:
+        if isinstance(value, DBRef):
+            value = value.as_doc()
         kind = kind_of(value)
         node.kinds[kind] += 1
         if kind == "string":
