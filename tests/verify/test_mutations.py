@@ -20,7 +20,7 @@ from tests.sync.conftest import load
 from landbridge.model.verification import StreamVerdict
 from landbridge.mongo.connect import connect
 from landbridge.postgres.connect import Target
-from landbridge.verify import full, hashes
+from landbridge.verify import comparing, full, hashes
 from landbridge.verify.pairs import pairs
 
 DOCUMENTS = 100_000
@@ -247,3 +247,26 @@ def test_a_collection_that_is_gone_leaves_extra_rows(
         found = full.compare(ends, target, pair)
         target.close()
     assert found.extra == ('{"$numberLong":"0"}', '{"$numberLong":"1"}', '{"$numberLong":"2"}')
+
+
+def test_too_many_differences_are_counted(
+    mongo_uri: str,
+    postgres_uri: str,
+    mongo: Database[Any],
+    postgres: psycopg.Connection,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(comparing, "NAMED_MAX", 5)
+    mongo.things.insert_many([{"_id": number} for number in range(20)])
+    load(mongo_uri, postgres_uri, schema="plain")
+    postgres.execute("DELETE FROM plain.things WHERE _id >= 12")
+    mongo.things.delete_many({"_id": {"$lt": 2}})
+    found = verdict(full, mongo_uri, postgres_uri, "plain")
+    assert (found.status, len(found.missing), len(found.extra), found.unnamed) == (
+        "different",
+        5,
+        0,
+        5,
+    )
+    assert (found.source_count, found.target_count) == (18, 12)
+    assert found.notes == ("5 more documents differ: too many to name each",)

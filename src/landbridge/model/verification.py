@@ -55,6 +55,7 @@ class StreamVerdict:
     missing: tuple[str, ...] = ()  # ids of documents that have no row
     extra: tuple[str, ...] = ()  # ids of rows that have no document
     different: tuple[Difference, ...] = ()
+    unnamed: int = 0  # documents that differ as well: too many to name each
     aggregates: tuple[Aggregate, ...] = ()
     restless: tuple[str, ...] = ()  # ids of documents that were written all the while: not judged
     rechecked: int = 0  # documents that differed at first, and were looked at again
@@ -80,7 +81,9 @@ class StreamVerdict:
         """`equal` where nothing that was looked at differs."""
         if self.error:
             return "failed"
-        if self.missing or self.extra or self.different or self.delta + self.quarantined:
+        if self.missing or self.extra or self.different or self.unnamed:
+            return "different"
+        if self.delta + self.quarantined:
             return "different"
         if any(not one.equal for one in self.aggregates) or self.source_hash != self.target_hash:
             return "different"
@@ -100,6 +103,7 @@ class StreamVerdict:
             "missing": list(self.missing),
             "extra": list(self.extra),
             "different": [{"id": one.id, "fields": list(one.fields)} for one in self.different],
+            "unnamed": self.unnamed,
             "restless": list(self.restless),
             "aggregates": [asdict(one) for one in self.aggregates],
             "rechecked": self.rechecked,

@@ -44,6 +44,7 @@ from landbridge.verify.shape import Shape
 WORKERS = 3  # ranges at once: two cores are busy while one range waits for a server
 PART_BYTES = 32_000_000  # of records that are joined in memory
 RECORD_BYTES = 60  # about
+NAMED_MAX = 200_000  # differences of a stream; of more, only the number is told
 
 ShapeOf = Callable[[Plan, Sequence[TableName], Sequence[dict[str, str]]], Shape]
 
@@ -72,11 +73,17 @@ class Comparison:
                 fix="start the same command again: it goes on where it was",
             )
 
-    def seen(self, documents: int, suspected: int = 0) -> None:
+    def take_suspects(self, count: int) -> int:
+        """Count documents that differ; return how many of them are to be named."""
+        with self.lock:
+            named = max(0, min(count, NAMED_MAX - self.suspected))
+            self.suspected += count
+            return named
+
+    def seen(self, documents: int) -> None:
         """Count, and tell the observer."""
         with self.lock:
             self.documents += documents
-            self.suspected += suspected
             if self.observer is not None:
                 self.observer(
                     Checked(
@@ -186,7 +193,8 @@ def _by_ranges(comparison: Comparison, progress: Progress) -> list[Compared]:
         progress.begin(cut, datetime.now(UTC).isoformat(timespec="seconds"))
     assert progress.ranges is not None
     for one in progress.done.values():
-        comparison.seen(one.documents, len(one.suspects))
+        comparison.seen(one.documents)
+        comparison.take_suspects(len(one.suspects) + sum(one.unnamed))
     waiting = [
         (number, part) for number, part in enumerate(progress.ranges) if number not in progress.done
     ]
@@ -222,15 +230,22 @@ def _range(comparison: Comparison, number: int, part: Range) -> Compared:
 
 
 def _joined(comparison: Comparison, number: int, documents: int, joined: Joined) -> Compared:
-    suspects = (*joined.missing, *joined.extra, *joined.different)
-    comparison.seen(0, len(suspects))
+    differing = (joined.missing, joined.extra, joined.different)
+    left = comparison.take_suspects(sum(map(len, differing)))
+    suspects: list[str] = []
+    unnamed: list[int] = []
+    for keys in differing:
+        suspects += (key.hex() for key in keys[:left])
+        unnamed.append(max(0, len(keys) - left))
+        left = max(0, left - len(keys))
     return Compared(
         number,
         documents,
         joined.equal,
         f"{joined.source_sum:032x}",
         f"{joined.target_sum:032x}",
-        tuple(key.hex() for key in suspects),
+        tuple(suspects),
+        (unnamed[0], unnamed[1], unnamed[2]),
     )
 
 
@@ -310,7 +325,14 @@ def _by_parts(comparison: Comparison) -> Compared:
         f"{sum(int(one.source_sum, 16) for one in found) & MASK:032x}",
         f"{sum(int(one.target_sum, 16) for one in found) & MASK:032x}",
         tuple(key for one in found for key in one.suspects),
+        _total(found),
     )
+
+
+def _total(done: Sequence[Compared]) -> tuple[int, int, int]:
+    """Return how many documents are missing, extra and different that are not named."""
+    missing, extra, different = (sum(one.unnamed[kind] for one in done) for kind in range(3))
+    return missing, extra, different
 
 
 # -- the verdict ----------------------------------------------------------------------------
@@ -335,22 +357,26 @@ def _judge(
     quarantined = sum(one in known for one in missing)
     source_sum = sum(int(one.source_sum, 16) for one in done) + settled.digests
     target_sum = sum(int(one.target_sum, 16) for one in done) + settled.digests
-    both = equal + len(settled.different) + len(settled.restless)
+    more_missing, more_extra, more_different = _total(done)
+    both = equal + len(settled.different) + len(settled.restless) + more_different
     restless = tuple(identity.words(value) for value in settled.restless)
     notes: tuple[str, ...] = ()
     if restless:
         notes = (f"{len(restless)} documents were written all the while and could not be judged",)
+    if unnamed := more_missing + more_extra + more_different:
+        notes = (*notes, f"{unnamed} more documents differ: too many to name each")
     return StreamVerdict(
         database=pair.collection.database,
         collection=pair.collection.name,
         table=str(pair.table),
         mode=mode,
-        source_count=both + len(missing),
-        target_count=both + len(settled.extra),
+        source_count=both + len(missing) + more_missing,
+        target_count=both + len(settled.extra) + more_extra,
         quarantined=quarantined,
         missing=tuple(one for one in missing if one not in known),
         extra=tuple(identity.words(value) for value in settled.extra),
         different=named(settled.different),
+        unnamed=unnamed,
         restless=restless,
         rechecked=len(suspects),
         source_hash=f"{source_sum & MASK:032x}" if mode == "full" else None,

@@ -33,6 +33,7 @@ class Compared:
     source_sum: str
     target_sum: str
     suspects: tuple[str, ...]
+    unnamed: tuple[int, int, int] = (0, 0, 0)  # missing, extra, different: not looked at again
 
 
 class Progress:
@@ -89,7 +90,9 @@ class Progress:
                 if not line.endswith("\n"):
                     break  # cut off in the middle
                 one = json.loads(line)
-                compared = Compared(**{**one, "suspects": tuple(one["suspects"])})
+                compared = Compared(
+                    **{**one, "suspects": tuple(one["suspects"]), "unnamed": tuple(one["unnamed"])}
+                )
                 self.done[compared.number] = compared
         except (OSError, ValueError, KeyError, TypeError):
             self.ranges, self.done, self.since = None, {}, ""

@@ -10,8 +10,9 @@ Promises  What is called different was so in two looks, some time apart, between
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import blake2b
 from itertools import islice
 from typing import Any
 
@@ -61,6 +62,11 @@ class Looked:
         return found
 
     @property
+    def mark(self) -> bytes:
+        """Bytes that tell this look from any that saw something else."""
+        return blake2b(repr((self.documents, self.rows)).encode(), digest_size=16).digest()
+
+    @property
     def in_table(self) -> bool:
         """Whether there is a row."""
         return bool(self.rows)
@@ -79,35 +85,45 @@ class Looker:
     def settle(self, keys: Iterable[bytes], stopping: Callable[[], None]) -> Settled:
         """Look at documents until it is plain whether they differ."""
         settled = Settled()
-        for some in _portions(keys):
-            self._settle(some, settled, stopping)
-        return settled
-
-    def _settle(self, keys: list[bytes], settled: Settled, stopping: Callable[[], None]) -> None:
-        before: dict[bytes, Looked] = {}
-        ends = time.monotonic() + PATIENCE_SECONDS
-        while keys:
-            stopping()
+        before: dict[bytes, bytes] = dict.fromkeys(keys, b"")
+        began = time.monotonic()
+        while before:
+            looked = time.monotonic()
             self._wait_for_follower(stopping)
             self.pair, self.shape = self.as_it_is()  # a run may have changed the columns
-            looks = self.look(keys)
-            known = self._set_aside(looks.values())
-            left = []
-            for key in keys:
-                now = looks[key]
-                if self._is_equal(now, settled):
-                    continue
-                if now in known or before.get(key) == now:
-                    self._differs(key, now, settled)
-                    continue
-                if time.monotonic() > ends:
-                    settled.restless.append(self._id(key, now))
-                    continue
-                before[key] = now
-                left.append(key)
-            keys = left
-            if keys:
-                time.sleep(PAUSE_SECONDS)
+            last = looked - began > PATIENCE_SECONDS
+            before = {
+                key: mark
+                for some in _portions(before)
+                for key, mark in self._unsettled(some, before, settled, last, stopping)
+            }
+            if before:
+                time.sleep(max(0.0, looked + PAUSE_SECONDS - time.monotonic()))
+        return settled
+
+    def _unsettled(
+        self,
+        keys: list[bytes],
+        before: Mapping[bytes, bytes],
+        settled: Settled,
+        last: bool,
+        stopping: Callable[[], None],
+    ) -> Iterator[tuple[bytes, bytes]]:
+        """Look at some documents; yield those that are to be looked at again, with a mark each."""
+        stopping()
+        looks = self.look(keys)
+        known = self._set_aside(looks.values())
+        for key in keys:
+            now = looks[key]
+            if self._is_equal(now, settled):
+                continue
+            mark = now.mark
+            if now in known or before[key] == mark:
+                self._differs(key, now, settled)
+            elif last:
+                settled.restless.append(self._id(key, now))
+            else:
+                yield key, mark
 
     def _set_aside(self, looks: Iterable[Looked]) -> set[Looked]:
         """Return those whose documents are in quarantine: nobody need wait for their rows."""
