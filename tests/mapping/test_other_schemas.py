@@ -128,6 +128,9 @@ def test_numbers_as_ids_are_kept(
     proposed = bridge.propose_mapping(mongo_uri, postgres_uri, select=["actors"])
     rule = read_mapping(proposed.text, "proposed").of("actors")
     assert rule is not None and rule.key == KeyRule("actor_id", "same")
+    mongo["actors"].insert_one({"_id": 2**40})
+    larger = bridge.propose_mapping(mongo_uri, postgres_uri, select=["actors"])
+    assert f"# {2**40} is out of the range of integer\n    key:" in larger.text
 
 
 def test_a_column_that_only_one_reference_can_fill(

@@ -159,9 +159,10 @@ def _assign(
     """Return the table of each collection that one was found for, the likeliest pairs first."""
     scored = []
     for order, profile in enumerate(profiles):
+        spellings = _spellings(profile)
         for place, table in enumerate(tables):
             name = wording.table_likeness(profile.name, table.name.name)
-            score = NAME_WEIGHT * name + (1 - NAME_WEIGHT) * _overlap(table, profile)
+            score = NAME_WEIGHT * name + (1 - NAME_WEIGHT) * _overlap(table, spellings)
             if name == 1 or score >= TABLE_MIN:
                 scored.append((-score, order, place, profile, table))
     scored.sort(key=lambda each: each[:3])
@@ -172,18 +173,22 @@ def _assign(
     return found
 
 
-def _overlap(table: RelationalTable, profile: CollectionProfile) -> float:
+def _overlap(table: RelationalTable, spellings: frozenset[str]) -> float:
     """Return which part of a table's columns a collection has a field for, by name."""
-    paths = [one.path for one in profile.root.walk() if one.path != "_id"]
     primary = table.primary.columns if table.primary else ()
     wanted = [one.name for one in table.columns if one.name not in primary and not one.generated]
     if not wanted:
         return 0.0
-    matched = sum(
-        any(wording.field_likeness(path, name, reference=True) >= 0.9 for path in paths)
-        for name in wanted
-    )
-    return matched / len(wanted)
+    return sum(bool(wording.spellings(name) & spellings) for name in wanted) / len(wanted)
+
+
+def _spellings(profile: CollectionProfile) -> frozenset[str]:
+    """Return how a collection's fields may be called, by their paths or the ends of them."""
+    found: set[str] = set()
+    for one in profile.root.walk():
+        if one.path != "_id":
+            found |= wording.spellings(one.path) | wording.spellings(one.name)
+    return frozenset(found)
 
 
 def _collection(

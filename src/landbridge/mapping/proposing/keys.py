@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from landbridge.mapping.profile import FieldProfile
+from landbridge.mapping.proposing import suitability
 from landbridge.mapping.rules import IdForm, KeyRule
 from landbridge.model.relational import RelationalColumn, RelationalSchema, RelationalTable
 
@@ -103,8 +104,8 @@ def _form(
     if column.base == "uuid":
         return "uuid", ""
     if column.base in _INTEGERS:
-        if whole == 1:
-            return "same", ""
+        if ids is not None and whole == 1:
+            return "same", "; ".join(suitability.bounds(ids, column))
         if column.sequence is None and not column.identity:
             return None, ""
         return "serial", "numbers by the sequence" if not whole else "some ids are numbers already"

@@ -48,6 +48,13 @@ def words(name: str) -> Words:
     return tuple(singular(word.lower()) for word in _WORD.findall(name))
 
 
+@lru_cache(maxsize=10_000)
+def spellings(name: str) -> frozenset[str]:
+    """Return what the spellings of a name have in common, with and without `id` at its end."""
+    found = words(name)
+    return frozenset({"".join(found), "".join(_without_id(found))} - {""})
+
+
 def singular(word: str) -> str:
     """Return an English noun in the singular; good enough to compare two names."""
     if len(word) > 4 and word.endswith("ies"):
