@@ -4,15 +4,43 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
+import psycopg
 from bson import Decimal128, ObjectId
+from pymongo.database import Database
+from tests.realestate import data as realestate
 
 from landbridge.embedded import carbon
 
 Document = dict[str, Any]
 INDEXED = "updatedAt"  # in every collection
 START = datetime(2026, 1, 5, 8, tzinfo=UTC)
+
+
+REALTY = "realty"
+MAPPING_PLACE = "server/scripts/etl/mapping.yml"
+
+
+def fill(database: Database[Document]) -> None:
+    """Write what stands in a database of that name."""
+    name = database.name
+    if name == REALTY:
+        realestate.fill(database, scale=60)
+        return
+    for collection, documents in collections_of(name):
+        database[collection].insert_many(documents)
+        database[collection].create_index(INDEXED)
+
+
+def prepare(target: psycopg.Connection[Any], folder: Path) -> None:
+    """Make the tables of the real-estate application, and the mapping that a person ends with."""
+    files = Path(realestate.__file__).parent
+    target.execute((files / "schema.sql").read_bytes())
+    place = folder / MAPPING_PLACE
+    place.parent.mkdir(parents=True)
+    place.write_bytes((files / "mapping.yml").read_bytes())
 
 
 def collections_of(database: str) -> Iterator[tuple[str, list[Document]]]:

@@ -18,7 +18,7 @@ import psycopg
 import pymongo
 import pytest
 from tests.docs.pages import PAGES, RUN, Block, blocks, name_of
-from tests.docs.sources import INDEXED, collections_of
+from tests.docs.sources import REALTY, fill, prepare
 
 from landbridge.embedded import MongoServer
 
@@ -35,9 +35,7 @@ def source_of(mongod: MongoServer, page: Path) -> Iterator[dict[str, str]]:
     names = dict.fromkeys(match["database"] for match in SOURCE.finditer(page.read_text("utf-8")))
     with pymongo.MongoClient(mongod.uri) as client:
         for name in names:
-            for collection, documents in collections_of(name):
-                client[name][collection].insert_many(documents)
-                client[name][collection].create_index(INDEXED)
+            fill(client[name])
         yield {name: urlsplit(mongod.uri)._replace(path=f"/{name}").geturl() for name in names}
         for name in names:
             client.drop_database(name)
@@ -52,6 +50,9 @@ def test_what_a_page_shows_works(
         "MONGO_URI": next(iter(source_of.values()), ""),
         "DATABASE_URL": postgres_uri,
     }
+    if REALTY in source_of:
+        with psycopg.connect(postgres_uri, autocommit=True) as connection:
+            prepare(connection, tmp_path)
     for block in blocks(page):
         text = SOURCE.sub(lambda match: source_of[match["database"]], block.text)
         text = TARGET.sub(lambda match: postgres_uri, text)

@@ -99,7 +99,7 @@ def opened(
 
 
 def _fresh(parent: Path) -> Path:
-    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    stamp = datetime.now(UTC).strftime("%Y-%m-%dT%H-%M-%SZ")
     number = 1
     while True:
         path = parent / (stamp if number == 1 else f"{stamp}-{number}")

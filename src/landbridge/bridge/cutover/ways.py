@@ -317,7 +317,11 @@ class _MappedWay:
             mode=mode,
             jobs=self.request.jobs,
             observer=self.request.verify_observer,
-            **_given(mapping=self.through.text, aggregates=self.request.aggregates),
+            **_given(
+                mapping=self.through.text,
+                mapping_name=self.through.name,
+                aggregates=self.request.aggregates,
+            ),
         )
 
     @property

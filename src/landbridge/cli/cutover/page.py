@@ -231,24 +231,23 @@ def _verdict_at(plan: CutoverPlan) -> str:
 
 
 def _rollback(plan: CutoverPlan, flags: Flags) -> str:
-    undo = ""
+    lines = [
+        "- MongoDB is only read by all of this. To go back, point the application at MongoDB "
+        "again; its configuration stays until T+24h.",
+        "- What PostgreSQL holds after a NO-GO stays, to find out why: `cutover/` has the "
+        "differences.",
+    ]
     if plan.mapped:
-        undo = f"""
-- An import can be taken back within 30 days; rows that the application has changed since are
-  refused and listed. The run's id is in the report:
-
-  ```sh
-  landbridge import --undo RUN{flags.target}
-  ```
-"""
-    return f"""
-## Rollback
-
-- MongoDB is only read by all of this. To go back, point the application at MongoDB again; its
-  configuration stays until T+24h.
-- What PostgreSQL holds after a NO-GO stays, to find out why: `cutover/` has the differences.
-{undo}- After the cause is mended, run `landbridge cutover go` again: it writes only what differs.
-"""
+        lines.append(
+            "- An import can be taken back within 30 days, by the id of its run, which is in the "
+            f"report: `landbridge import --undo RUN{flags.target}`. Rows that the application has "
+            "changed since are refused, and listed."
+        )
+    lines.append(
+        "- After the cause is mended, run `landbridge cutover go` again: it writes only what "
+        "differs."
+    )
+    return "## Rollback\n\n" + "\n".join(lines)
 
 
 def _warm(plan: CutoverPlan, flags: Flags) -> str:
