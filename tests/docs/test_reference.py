@@ -10,6 +10,7 @@ from types import ModuleType
 import psycopg
 from tests.docs.pages import ROOT
 
+from landbridge.model.cutover import CutoverPlan, Outcome, Quiet, Watch
 from landbridge.model.report import QuarantineEntry, StreamPlan
 from landbridge.model.summary import StreamSummary, Summary
 
@@ -39,6 +40,10 @@ def test_the_page_on_json_names_every_key() -> None:
         "A stream": StreamSummary("d", "c", "s", "t").to_json(),
         "A planned stream": StreamPlan.__dataclass_fields__,
         "A quarantine entry": QuarantineEntry.__dataclass_fields__,
+        "A quiet source": Quiet("", (), "log", 0.0).to_json(),
+        "A cutover": Outcome("GO", ()).to_json(),
+        "A watch": Watch(0).to_json(),
+        "A plan of a cutover": CutoverPlan("", "", "", "", "primary", False, (), ()).to_json(),
     }
     for heading, keys in known.items():
         section = re.search(rf"^## {heading}\n(.*?)(?=^## |\Z)", text, re.DOTALL | re.MULTILINE)
