@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from landbridge import __version__
 from landbridge.cli.text import duration, printable, size
-from landbridge.model.cutover import CutoverPlan, Measured
+from landbridge.model.cutover import CutoverPlan, Measured, Part
 
 COLLECTIONS_NAMED_MAX = 12
 UNKNOWN = "not measured"
@@ -64,7 +64,7 @@ def markdown(plan: CutoverPlan, flags: Flags) -> str:
         _heading(plan),
         _what_moves(plan, flags),
         _checks(plan),
-        _criteria(flags),
+        _criteria(plan, flags),
         _timeline(plan, flags),
         _rollback(plan, flags),
     ]
@@ -106,22 +106,22 @@ def _what_moves(plan: CutoverPlan, flags: Flags) -> str:
     heads = ["collection", "documents", "size", *plan.works, "set aside"]
     rows = []
     for part in plan.parts:
-        aside = [one.quarantined for work, one in part.measured.items() if work != "verify"]
+        aside = _set_aside(plan, part)
         rows.append(
             [
                 _cell(part.collection),
                 "unknown" if part.documents is None else f"{part.documents:,}",
                 "unknown" if part.bytes is None else size(part.bytes),
                 *(_time(part.measured.get(work)) for work in plan.works),
-                f"{max(aside):,}" if aside else "",
+                "" if aside is None else f"{aside:,}",
             ]
         )
     documents = sum(part.documents or 0 for part in plan.parts)
     length = size(sum(part.bytes or 0 for part in plan.parts))
     each = [plan.seconds_of(work) for work in plan.works]
     whole = ["" if one is None else duration(one) for one in each]
-    rows.append(["**all**", f"{documents:,}", length, *whole, ""])
-    text = f"## What moves\n\n{_table(heads, rows)}\n"
+    rows.append(["**all**", f"{documents:,}", length, *whole, f"{_all_aside(plan):,}"])
+    text = f"## What moves\n\n{_table(heads, rows)}"
     lines = [
         f"- {work}: `{command_of(work, flags)}`"
         for work, seconds in zip(plan.works, each, strict=True)
@@ -147,7 +147,7 @@ def _checks(plan: CutoverPlan) -> str:
     )
 
 
-def _criteria(flags: Flags) -> str:
+def _criteria(plan: CutoverPlan, flags: Flags) -> str:
     return f"""
 ## Go or no-go
 
@@ -155,7 +155,8 @@ It is a GO when all of these hold, and a NO-GO when one does not:
 
 - [ ] nobody has written to the source for {duration(flags.quiet_seconds)} after the freeze
 - [ ] every collection was loaded without an error
-- [ ] no more documents were set aside than the team has agreed to (`--quarantine-max`)
+- [ ] no more documents were set aside than the team has agreed to (`--quarantine-max`; the last
+  load set aside {_all_aside(plan):,})
 - [ ] `verify --mode full` finds no missing, extra or different document
 - [ ] nobody has written to the source until the verdict
 """
@@ -175,7 +176,7 @@ def _moments(plan: CutoverPlan, flags: Flags) -> Iterator[str]:
     yield _moment(
         REHEARSAL_AT,
         "the whole evening once, against staging; sign off",
-        [_go(flags)],
+        [_go(plan, flags)],
         "The application of staging is frozen and unfrozen by the same two commands.",
     )
     yield _moment(
@@ -184,7 +185,7 @@ def _moments(plan: CutoverPlan, flags: Flags) -> Iterator[str]:
         [f"landbridge cutover check{flags.source}{flags.selection}"],
         "Says who still writes. Users go on until T.",
     )
-    yield _moment("T", "cut over", [_go(flags)], _steps(plan, flags))
+    yield _moment("T", "cut over", [_go(plan, flags)], _steps(plan, flags))
     yield _moment(
         _verdict_at(plan),
         "the verdict",
@@ -207,11 +208,23 @@ def _moments(plan: CutoverPlan, flags: Flags) -> Iterator[str]:
     )
 
 
-def _go(flags: Flags) -> str:
+def _set_aside(plan: CutoverPlan, part: Part) -> int | None:
+    """Return how many documents the last load set aside; None where there was none."""
+    loads = [part.measured.get(work) for work in plan.works if work in ("sync", "import")]
+    return next((one.quarantined for one in loads if one is not None), None)
+
+
+def _all_aside(plan: CutoverPlan) -> int:
+    return sum(_set_aside(plan, part) or 0 for part in plan.parts)
+
+
+def _go(plan: CutoverPlan, flags: Flags) -> str:
+    aside = _all_aside(plan)
     return (
         f"landbridge cutover go{flags.ends}{flags.shape}{flags.path}{flags.selection}"
         f" --quiet-for {flags.quiet_seconds:g}s"
-        " --on-freeze './writes-off.sh' --on-unfreeze './writes-on.sh'"
+        + (f" --quarantine-max {aside}" if aside else "")
+        + " --on-freeze './writes-off.sh' --on-unfreeze './writes-on.sh'"
     )
 
 
