@@ -246,7 +246,7 @@ def test_what_was_changed_by_hand_in_the_target_is_a_no_go_and_stays(
     outcome = go(shop, tmp_path)
     assert outcome.verdict == "NO-GO"
     assert outcome.verification is not None
-    assert [one.id for one in outcome.verification.streams[0].different] == ['{"$numberLong":"7"}']
+    assert [one.id for one in outcome.verification.streams[0].different] == ['{"$numberInt":"7"}']
     assert outcome.error is not None and "verification." in outcome.error["fix"]
     assert postgres.execute("SELECT total FROM shop.orders WHERE _id = 7").fetchone() == (-1,)
     assert hooks_called(tmp_path) == ["frozen", "unfrozen NO-GO"]
