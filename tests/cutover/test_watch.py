@@ -41,7 +41,7 @@ def test_each_round_is_told_and_all_equal_is_0(landbridge: Run, shop: CutoverReq
     assert done.returncode == 0, done.stderr
     *rounds, last = done.stdout.splitlines()
     assert len(rounds) == 3
-    assert all(": EQUAL, 300 documents" in line for line in rounds)
+    assert all(": EQUAL: 300 documents equal" in line for line in rounds)
     assert last == "EQUAL in 3 rounds"
 
 

@@ -8,6 +8,7 @@ Promises  What is returned accounts for every document; nothing is printed.
 from landbridge.bridge.checkup import doctor
 from landbridge.bridge.cutover import (
     CutoverRequest,
+    Figures,
     Through,
     check_quiet,
     cut_over,
@@ -25,6 +26,7 @@ from landbridge.bridge.verifying import verification_page, verify
 
 __all__ = [
     "CutoverRequest",
+    "Figures",
     "Through",
     "check_quiet",
     "cut_over",

@@ -126,17 +126,10 @@ def verify(
         )
 
     from landbridge import bridge
-    from landbridge.cli.progress import shown_progress
+    from landbridge.cli.progress import of_checks, shown_progress
     from landbridge.cli.verdict import show_verification, verification_document
-    from landbridge.model.summary import Phase, Progress
-    from landbridge.model.verification import Checked
 
     with shown_progress() as observer:
-
-        def observe(checked: Checked) -> None:
-            phase: Phase = "done" if checked.done else "reading"
-            observer(Progress(checked.stream, phase, checked.documents, checked.total))
-
         verification = bridge.verify(
             from_end.uri,
             to_end.uri,
@@ -151,7 +144,7 @@ def verify(
             repair=repair,
             jobs=jobs,
             resume=RESUME_FOLDER,
-            observer=observe,
+            observer=of_checks(observer),
         )
     if html is not None:
         _write(html, bridge.verification_page(verification))

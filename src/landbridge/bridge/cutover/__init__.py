@@ -9,7 +9,15 @@ from landbridge.bridge.cutover.going import go as cut_over
 from landbridge.bridge.cutover.plan import plan_cutover
 from landbridge.bridge.cutover.quiet import check_quiet
 from landbridge.bridge.cutover.watching import watch_cutover
+from landbridge.bridge.cutover.ways import Figures, Through
 from landbridge.bridge.cutover.ways import Request as CutoverRequest
-from landbridge.bridge.cutover.ways import Through
 
-__all__ = ["CutoverRequest", "Through", "check_quiet", "cut_over", "plan_cutover", "watch_cutover"]
+__all__ = [
+    "CutoverRequest",
+    "Figures",
+    "Through",
+    "check_quiet",
+    "cut_over",
+    "plan_cutover",
+    "watch_cutover",
+]

@@ -237,8 +237,7 @@ class _Evening:
                     why=differences_of(found),
                     fix=f"see {kept}",
                 )  # fmt: skip
-            documents = sum(one.source_count for one in found.streams)
-            detail.text = f"{count_of(documents, 'document')} equal"
+            detail.text = equal_of(found)
 
     def _still_quiet(self, watched: QuietWatch) -> None:
         with self._step("still quiet") as detail:
@@ -339,6 +338,14 @@ class _Evening:
             seconds=seconds,
             error=self._worst.to_json() if self._worst else None,
         )
+
+
+def equal_of(found: Verification) -> str:
+    """Return how many documents have their rows, and how many are known to have none."""
+    aside = sum(one.quarantined for one in found.streams)
+    documents = sum(one.source_count for one in found.streams) - aside
+    text = f"{count_of(documents, 'document')} equal"
+    return f"{text}, {aside:,} set aside" if aside else text
 
 
 def differences_of(found: Verification) -> str:

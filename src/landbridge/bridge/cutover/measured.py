@@ -70,8 +70,8 @@ def add_history(found: Measurements, loads: Sequence[PastLoad]) -> None:
 
 
 def add_archives(found: Measurements, folder: Path, database: str) -> None:
-    """Take in the manifests of archives of a database that lie in a folder."""
-    for path in sorted(folder.glob(f"*/{MANIFEST_NAME}")):
+    """Take in the manifests of archives of a database that lie in a folder, or below it."""
+    for path in sorted(folder.glob(f"**/{MANIFEST_NAME}")):
         manifest = _read(path)
         if manifest and manifest.get("database") == database:
             _add_files(found, manifest)

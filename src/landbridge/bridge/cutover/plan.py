@@ -82,6 +82,7 @@ def plan_cutover(
     if archives:
         measured.add_archives(known, archives, database)
     if cutovers:
+        measured.add_archives(known, cutovers, database)
         measured.add_reports(known, cutovers, database)
     for path in reports:
         measured.add_named(known, path, database)

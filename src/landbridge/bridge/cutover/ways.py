@@ -64,6 +64,14 @@ class Through:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Figures:
+    """A file of named aggregates: what it holds, and what messages call it."""
+
+    text: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """What is to move, between which ends, and how.
 
@@ -74,7 +82,7 @@ class Request:
         select: names or patterns of collections; all by default.
         exclude: names or patterns to leave out.
         through: the mapping into tables that exist; landbridge's own tables without one.
-        aggregates: text of a file of named aggregates, for the comparison.
+        figures: aggregates that are asked of both sides as well.
         jobs: collections at once.
         observer: hears of the load's progress.
         verify_observer: hears of the comparison's progress.
@@ -87,7 +95,7 @@ class Request:
     select: Sequence[str] = ()
     exclude: Sequence[str] = ()
     through: Through | None = None
-    aggregates: str | None = None
+    figures: Figures | None = None
     jobs: int = 3
     observer: Observer | None = None
     verify_observer: VerifyObserver | None = None
@@ -246,7 +254,7 @@ class _TablesWay:
             mode=mode,
             jobs=self.request.jobs,
             observer=self.request.verify_observer,
-            **_given(aggregates=self.request.aggregates),
+            **_asked(self.request.figures),
         )
 
 
@@ -317,11 +325,9 @@ class _MappedWay:
             mode=mode,
             jobs=self.request.jobs,
             observer=self.request.verify_observer,
-            **_given(
-                mapping=self.through.text,
-                mapping_name=self.through.name,
-                aggregates=self.request.aggregates,
-            ),
+            mapping=self.through.text,
+            mapping_name=self.through.name,
+            **_asked(self.request.figures),
         )
 
     @property
@@ -379,6 +385,6 @@ def changes_of(summary: Summary) -> str:
     return ", ".join(f"{value:,} {name}" for name, value in sums.items() if value) or "no change"
 
 
-def _given(**options: Any) -> dict[str, Any]:
-    """Return the options that are not None."""
-    return {name: value for name, value in options.items() if value is not None}
+def _asked(figures: Figures | None) -> dict[str, Any]:
+    """Return the named aggregates as `verify` takes them."""
+    return {} if figures is None else {"aggregates": figures.text, "aggregates_name": figures.name}

@@ -14,10 +14,11 @@ import click
 
 from landbridge.cli.command import Decorated, option, time_span
 from landbridge.cli.ends import SOURCE_VARIABLE, TARGET_VARIABLE
+from landbridge.cli.verify import read_text
 from landbridge.errors import UsageError
 
 if TYPE_CHECKING:
-    from landbridge.bridge import Through
+    from landbridge.bridge import Figures, Through
 
 ENDS, WHAT, QUIET = "Where from, where to", "What", "Before it"
 MAPPED, HOOKS, HOW = "Into an existing schema", "The application", "How it goes"
@@ -83,7 +84,6 @@ def mapping_option(command: Decorated) -> Decorated:
     """Add `--mapping`."""
     return option(
         "--mapping",
-        type=click.Path(path_type=Path, dir_okay=False),
         metavar="FILE",
         group=MAPPED,
         help="Import into the tables of an existing schema, by this mapping.",
@@ -94,7 +94,6 @@ def aggregates_option(command: Decorated) -> Decorated:
     """Add `--aggregates`."""
     return option(
         "--aggregates",
-        type=click.Path(path_type=Path, dir_okay=False),
         metavar="FILE",
         group=HOW,
         help="Figures to ask of both sides as well, as in verify.",
@@ -127,15 +126,14 @@ def jobs_option(command: Decorated) -> Decorated:
     )(command)
 
 
-def through_of(mapping: Path | None, schema: str | None, **chosen: Any) -> Through | None:
+def through_of(mapping: str | None, schema: str | None, **chosen: Any) -> Through | None:
     """Return a mapping and how to import by it; None where none is named.
 
     Raises:
         UsageError: it can't be read, or something else asks for one.
 
     """
-    text = text_of(mapping)
-    if text is None:
+    if mapping is None:
         if chosen.get("direct") or chosen.get("archive"):
             raise UsageError(
                 "--direct and --archive need --mapping",
@@ -152,21 +150,19 @@ def through_of(mapping: Path | None, schema: str | None, **chosen: Any) -> Throu
 
     from landbridge import bridge
 
-    return bridge.Through(text=text, name=str(mapping), **chosen)
+    return bridge.Through(text=read_text(mapping, "--mapping"), name=mapping, **chosen)
 
 
-def text_of(path: Path | None) -> str | None:
-    """Return what a file holds that the user names; None where none is named.
+def figures_of(aggregates: str | None) -> Figures | None:
+    """Return a file of named aggregates; None where none is named.
 
     Raises:
         UsageError: it can't be read.
 
     """
-    if path is None:
+    if aggregates is None:
         return None
-    try:
-        return path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(
-            f"cannot read {path}", why=str(error), fix="name a file with text in UTF-8"
-        ) from error
+
+    from landbridge import bridge
+
+    return bridge.Figures(text=read_text(aggregates, "--aggregates"), name=aggregates)

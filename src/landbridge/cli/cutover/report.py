@@ -110,16 +110,12 @@ def show_outcome(outcome: Outcome) -> None:
 
 def show_round(found: Round, *, err: bool = False) -> None:
     """Print what a round found, in a line."""
-    from landbridge.bridge.cutover.going import differences_of
+    from landbridge.bridge.cutover.going import differences_of, equal_of
     from landbridge.bridge.cutover.watching import written
 
     status = found.verification.status
-    text = f"{found.at} round {found.number}: {status.upper()}"
-    if status == "equal":
-        documents = sum(one.source_count for one in found.verification.streams)
-        text += f", {count_of(documents, 'document')}"
-    else:
-        text += f": {differences_of(found.verification)}"
+    what = equal_of if status == "equal" else differences_of
+    text = f"{found.at} round {found.number}: {status.upper()}: {what(found.verification)}"
     if found.writes:
         text += f"; {written(found.writes)}"
     click.echo(printable(redact(text)), err=err)

@@ -26,10 +26,10 @@ from landbridge.cli.cutover.options import (
     WHAT,
     aggregates_option,
     end_options,
+    figures_of,
     folder_option,
     jobs_option,
     mapping_option,
-    text_of,
     through_of,
 )
 from landbridge.cli.ends import find_source, find_target
@@ -81,11 +81,11 @@ def watch(
     select: tuple[str, ...],
     collections: str | None,
     exclude: tuple[str, ...],
-    mapping: Path | None,
+    mapping: str | None,
     for_seconds: float,
     every_seconds: float,
     mode: Mode,
-    aggregates: Path | None,
+    aggregates: str | None,
     folder: Path,
     jobs: int,
     as_json: bool,
@@ -113,7 +113,7 @@ def watch(
         select=(*select, *split_names(collections)),
         exclude=exclude,
         through=through_of(mapping, schema),
-        aggregates=text_of(aggregates),
+        figures=figures_of(aggregates),
         jobs=jobs,
     )
     with ended_by_signals(follow=True) as ending:
