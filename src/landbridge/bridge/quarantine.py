@@ -18,6 +18,7 @@ from landbridge.codec import batch_of
 from landbridge.engine import full
 from landbridge.engine.memory import MemorySource
 from landbridge.errors import LandbridgeError, UsageError
+from landbridge.model.amounts import count_of
 from landbridge.model.report import QuarantineEntry
 from landbridge.model.settings import Contract, Nul, Settings
 from landbridge.model.stream import Collection
@@ -86,9 +87,11 @@ def retry_quarantine(
     chosen = {name: choice for name, choice in chosen.items() if choice is not None}
     began = time.monotonic()
     done: list[StreamSummary] = []
+    notes: tuple[str, ...] = ()
     with begun(target, "quarantine retry", observer or silent) as run:
         with run.target.session() as session:
             waiting = quarantine.waiting(session.connection, stream=stream, ids=entries)
+            imported = quarantine.of_imports(session.connection, stream=stream)
         for held in waiting:
             source = _held_source(held)
             table = TableName(held.key.target_schema, held.key.target_table)
@@ -112,7 +115,12 @@ def retry_quarantine(
                 )
         error = error_of(done)
         finish(run, error)
-    return Summary(tuple(done), time.monotonic() - began, error, run.id)
+    if imported:
+        notes = (
+            f"{count_of(imported, 'document')} set aside by imports with a mapping: mend them, or"
+            " the mapping, and import again",
+        )
+    return Summary(tuple(done), time.monotonic() - began, error, run.id, notes)
 
 
 def _held_source(held: quarantine.Held) -> MemorySource:

@@ -45,7 +45,8 @@ def undo_import(target: str, run: str, *, observer: UndoObserver | None = None) 
             with imports.held(connection, run, undoing.holder, lambda: undoing.target.pids):
                 taken = _take_all(Undo(connection, run), run, known.journalled, observer)
                 if not taken.refused_count:
-                    imports.mark_undone(connection, run)
+                    with session.transaction():
+                        imports.mark_undone(connection, run)
         error = _error(taken, run)
         finish(undoing, error)
     return UndoSummary(

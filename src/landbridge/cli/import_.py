@@ -184,6 +184,7 @@ def import_(
     }
 
     from landbridge import bridge
+    from landbridge.cli.import_report import show_import
     from landbridge.cli.progress import shown_progress
     from landbridge.cli.report import show_plan, show_summary, summary_document
 
@@ -228,9 +229,10 @@ def import_(
     if as_json:
         click.echo(json.dumps(summary_document(summary)))
     else:
-        show_summary(summary, target_hint=to_end.hint)
-        if mapping is not None and not dry_run:
-            click.echo(f"to take it back: landbridge import --undo {summary.run}{to_end.hint}")
+        if mapping is not None:
+            show_import(summary, target_hint=to_end.hint)
+        else:
+            show_summary(summary, target_hint=to_end.hint)
     return 0 if summary.status == "ok" else 1
 
 

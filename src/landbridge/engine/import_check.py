@@ -20,6 +20,7 @@ from typing import Any
 
 from landbridge.engine.import_ids import Repeated
 from landbridge.mapping.conversion import Converter
+from landbridge.model.amounts import count_of
 from landbridge.model.importing import (
     Fault,
     Mapped,
@@ -381,7 +382,7 @@ class DataCheck:
         ):
             rows[name][words[state]] = count
         notes = [
-            f"{column}: {count} references to documents that are not there would be set to NULL"
+            f"{column}: {count_of(count, 'reference')} to documents that are not there: NULL"
             for column, count in sorted(one.nulled.items())
         ]
         return StreamSummary(

@@ -20,6 +20,7 @@ from landbridge.codec import extended_json, id_text
 from landbridge.engine.import_ids import Repeated
 from landbridge.errors import InterruptedRunError, RetryableError, ViolationError
 from landbridge.mapping.conversion import Converter
+from landbridge.model.amounts import count_of
 from landbridge.model.batch import Batch
 from landbridge.model.importing import (
     Fault,
@@ -42,7 +43,7 @@ from landbridge.state.streams import StreamKey, StreamRecord
 
 BATCH_TRIES_MAX = 5
 TRY_SECONDS = (0.05, 0.2, 1.0, 2.0)
-NOTES_MAX = 20  # of batches, in one report
+NOTES_MAX = 5  # of batches, in one report; the log has all
 REASON_MAX = 1000
 
 _log = logging.getLogger("landbridge")
@@ -103,11 +104,11 @@ class Account:
     def all_notes(self) -> tuple[str, ...]:
         """Return what is to be said of the import."""
         notes = [
-            f"{column}: {count} references to documents that are not there were set to NULL"
+            f"{column}: {count_of(count, 'reference')} to documents that are not there: set to NULL"
             for column, count in sorted(self.nulled.items())
         ]
         if self.noted > NOTES_MAX:
-            notes.append(f"{self.noted - NOTES_MAX} more batches set documents aside")
+            notes.append(f"batches like these that are not shown: {self.noted - NOTES_MAX}")
         return (*self.notes, *notes)
 
 

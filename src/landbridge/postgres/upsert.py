@@ -170,25 +170,31 @@ class Upserter:
     def _check_references(self, documents: Sequence[Mapped], written: Written) -> None:
         """Resolve references; those that lead nowhere become NULL, or keep their document out."""
         left_out: dict[int, Fault] = {}
+        nulled: dict[str, list[int]] = {}  # documents, by column
         for number, table in enumerate(self._tables):
             for reference in table.shape.references:
                 if _to_resolve(documents, number, reference):
                     self._resolve(table, reference)
             if not table.direct:
                 continue
-            clear: dict[int, list[int]] = {}
+            clear: dict[int, list[tuple[int, int]]] = {}
             for place, n, k, text in self._connection.execute(
                 table.find_dangling(table.direct), ()
             ):
                 reference = table.direct[place]
                 if reference.null_dangling:
-                    clear.setdefault(place, []).append(k)
+                    clear.setdefault(place, []).append((n, k))
                 else:
                     left_out.setdefault(n, dangling_fault(table, reference, text))
             for place, rows in clear.items():
-                self._connection.execute(table.clear(table.direct[place]), (rows,))
+                self._connection.execute(table.clear(table.direct[place]), ([k for _, k in rows],))
                 name = f"{table.shape.table.name.name}.{table.direct[place].column}"
-                written.nulled[name] = written.nulled.get(name, 0) + len(rows)
+                nulled.setdefault(name, []).extend(n for n, _ in rows)
+        written.nulled = {
+            name: count
+            for name, numbers in nulled.items()
+            if (count := sum(number not in left_out for number in numbers))
+        }
         if left_out:
             for table in self._tables:
                 self._connection.execute(table.leave_out(), (list(left_out),))

@@ -101,7 +101,12 @@ def find_run(connection: Connection, run: str) -> ImportRun | None:
 
 
 def mark_undone(connection: Connection, run: str) -> None:
-    """Write that an import was taken back."""
+    """Write that an import was taken back; what it set aside goes with it."""
+    connection.execute(
+        "DELETE FROM landbridge.quarantine q USING landbridge.stream s"
+        " WHERE s.id = q.stream_id AND s.method = 'import' AND q.run_id = %s",
+        (run,),
+    )
     connection.execute("UPDATE landbridge.run SET undone_at = now() WHERE id = %s", (run,))
 
 

@@ -194,6 +194,18 @@ def waiting(
     ]
 
 
+def of_imports(connection: Connection, *, stream: str | None = None) -> int:
+    """Return how many published entries are of imports by a mapping, which no retry loads."""
+    row = connection.execute(
+        "SELECT count(*) FROM landbridge.quarantine q"
+        " JOIN landbridge.stream s ON s.id = q.stream_id WHERE q.generation <= s.generation AND s.method = 'import'"
+        " AND (%(stream)s::text IS NULL OR %(stream)s IN (s.database || '.' || s.collection,"
+        " s.target_schema || '.' || s.target_table, s.collection))",
+        {"stream": stream},
+    ).fetchone()
+    return int(row[0]) if row else 0
+
+
 def documents_of(
     connection: Connection, stream_id: int, generation: int, chunk: int | None = None
 ) -> list[tuple[int, bytes]]:
