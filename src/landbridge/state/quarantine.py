@@ -198,7 +198,8 @@ def of_imports(connection: Connection, *, stream: str | None = None) -> int:
     """Return how many published entries are of imports by a mapping, which no retry loads."""
     row = connection.execute(
         "SELECT count(*) FROM landbridge.quarantine q"
-        " JOIN landbridge.stream s ON s.id = q.stream_id WHERE q.generation <= s.generation AND s.method = 'import'"
+        " JOIN landbridge.stream s ON s.id = q.stream_id"
+        " WHERE q.generation <= s.generation AND s.method = 'import'"
         " AND (%(stream)s::text IS NULL OR %(stream)s IN (s.database || '.' || s.collection,"
         " s.target_schema || '.' || s.target_table, s.collection))",
         {"stream": stream},
