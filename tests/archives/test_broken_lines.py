@@ -142,6 +142,7 @@ def test_a_line_that_is_longer_than_any_document(
     monkeypatch.setattr(chunks, "CHUNK_BYTES", 100)
     monkeypatch.setattr(chunks, "LINE_BYTES_MAX", 3 << 20)
     monkeypatch.setattr(chunks, "LINE_BYTES_KEPT", 20)
+    monkeypatch.setattr(file_source, "LINE_BYTES_KEPT", 20)
     long = '{"_id":2,"a":"' + "x" * (6 << 20) + '"}'
     folder.put("users.jsonl", '{"_id":1}', long, '{"_id":3}', "{", long)
     assert counts(load(schema="shop"), "users") == {"read": 5, "inserted": 2, "quarantined": 3}

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 
 CHUNK_BYTES = 3 << 20
 LINE_BYTES_MAX = 64 << 20  # 16 MB of BSON are less, but for text of nothing but escapes
-LINE_BYTES_KEPT = 1 << 20
+LINE_BYTES_KEPT = 8 << 20  # of a line that is no document
 
 
 @dataclass(frozen=True, slots=True)
 class LongLine:
-    """A line over `LINE_BYTES_MAX`, of which only the beginning is kept."""
+    """A line over `LINE_BYTES_MAX`, and its beginning."""
 
     beginning: bytes
 
@@ -39,14 +39,24 @@ def whole_lines(pieces: Iterable[bytes]) -> Iterator[bytes | LongLine]:
         if size < wanted:
             continue
         text = b"".join(waiting)
-        end = text.rfind(b"\n") + 1
-        if end:
-            yield text[:end]
-            text = text[end:]
+        waiting.clear()
+        whole, text = _split(text)
+        if whole:
+            yield whole
         elif size > LINE_BYTES_MAX:
             yield LongLine(text[:LINE_BYTES_KEPT])
             text, passing_over = b"", True
-        waiting, size = [text], len(text)
-        wanted = max(CHUNK_BYTES, 2 * size)  # so that a long line isn't joined again and again
+        del whole, rest, piece  # a long line is held once
+        waiting.append(text)
+        size = len(text)
+        # A long line isn't joined again and again, and none that is too long is waited for.
+        wanted = min(max(CHUNK_BYTES, 2 * size), LINE_BYTES_MAX + 1)
+        del text
     if size:
         yield b"".join(waiting)
+
+
+def _split(text: bytes) -> tuple[bytes, bytes]:
+    """Return the whole lines, and the beginning of the one after them."""
+    end = text.rfind(b"\n") + 1
+    return (b"", text) if not end else (text[:end], text[end:])

@@ -17,7 +17,13 @@ from types import TracebackType
 from landbridge.codec import Parsed, batch_of, documents_in, parse_lines
 from landbridge.errors import ArchiveError, BrokenLineError
 from landbridge.files.archive import Archive, Entry
-from landbridge.files.chunks import CHUNK_BYTES, LINE_BYTES_MAX, LongLine, whole_lines
+from landbridge.files.chunks import (
+    CHUNK_BYTES,
+    LINE_BYTES_KEPT,
+    LINE_BYTES_MAX,
+    LongLine,
+    whole_lines,
+)
 from landbridge.files.reading import chunks
 from landbridge.files.rejected import rejected_documents
 from landbridge.files.versions import last_versions
@@ -112,6 +118,7 @@ class FileSource:
             broken = [self._broken(entry, lines, chunk, done, n) for n in range(len(done.broken))]
             lines += done.lines
             documents += done.documents + len(broken)
+            del chunk
             if done.documents or broken:
                 yield Batch(done.array, 0, len(done.array), aside=tuple(broken))
         self._confirm(entry, digest.hexdigest(), documents)
@@ -184,11 +191,10 @@ class FileSource:
         broken = done.broken[number]
         line = chunk[broken.offset : broken.offset + broken.length]
         where = f"line {before + broken.line + 1} of {entry.name}"
-        reason = f"{broken.reason}, at byte {broken.column + 1}"
-        return self._refused(where, line, reason)
+        return self._refused(where, line, f"{broken.reason}, at byte {broken.column + 1}")
 
     def _long(self, entry: Entry, number: int, line: LongLine) -> Aside:
-        reason = f"longer than {LINE_BYTES_MAX >> 20} MB; only its beginning is kept here"
+        reason = f"the line is longer than {LINE_BYTES_MAX >> 20} MB"
         return self._refused(f"line {number} of {entry.name}", line.beginning, reason)
 
     def _refused(self, where: str, line: bytes, reason: str) -> Aside:
@@ -198,6 +204,9 @@ class FileSource:
                 why=reason,
                 fix="mend the line, or set such lines aside with --on-error continue",
             )
+        if len(line) >= LINE_BYTES_KEPT:
+            line = line[:LINE_BYTES_KEPT]
+            reason += f"; of the line its first {LINE_BYTES_KEPT >> 20} MB are kept here"
         text = dumps(line.decode(errors="replace"), ensure_ascii=False)
         return Aside(line, where, text, Problem.LINE, reason)
 
