@@ -163,7 +163,7 @@ def retry(
     if as_json:
         click.echo(json.dumps(summary_document(summary)))
     elif not summary.streams:
-        click.echo("\n".join(summary.notes) or "Nothing is set aside.")
+        click.echo("\n".join(summary.notes) or "Nothing is set aside that could be tried again.")
     else:
         show_summary(summary, target_hint=end.hint)
     return 0 if summary.status == "ok" else 1
