@@ -122,7 +122,7 @@ def _arrays(
         here = figures.aggregate(mongo, pair.collection, stages, left_out)
         row = target.execute(_elements(pair, table)).fetchone()
         source, there = (here[0]["n"] if here else 0), (row[0] if row else 0)
-        yield Aggregate(table.name, {}, "rows", source, there)
+        yield Aggregate(table.name, {}, "count", source, there)
 
 
 def _elements(pair: Pair, table: TableName) -> sql.Composed:

@@ -26,7 +26,6 @@ from landbridge.verify.mapped.expected import ITSELF, Filled
 from landbridge.verify.rows import identifier
 
 LEFT_OUT_MAX = 10_000
-ROWS = "rows"
 
 
 def compare(
@@ -102,7 +101,7 @@ def _arrays(
         answer = aggregate(mongo, pair.collection, stages, held)
         there = _count(connection, rows_of_elements(pair, filled))
         name = f"{child.source} → {filled.table.name.name}"
-        yield Aggregate(name, {}, ROWS, answer[0]["n"] if answer else 0, there)
+        yield Aggregate(name, {}, "count", answer[0]["n"] if answer else 0, there)
 
 
 def _only_itself(filled: Filled) -> bool:

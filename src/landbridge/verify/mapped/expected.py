@@ -67,6 +67,11 @@ class Filled:
         return found
 
     @property
+    def source(self) -> str:
+        """Path of the array; empty for the collection's own table."""
+        return "" if self.child is None else self.child.source
+
+    @property
     def made(self) -> list[str]:
         """The columns that no rule fills: the place and the key of an element."""
         child = self.child
@@ -97,6 +102,7 @@ class Deriver:
             for one in mapping.collections
         }
         self._keys = self._makers[rule.collection]
+        self._steps = {filled.source: _steps(filled) for filled in tables}
 
     def derive(self, document: bytes) -> Expected | None:
         """Return what a document should have become; None where it has no id to find it by."""
@@ -111,17 +117,17 @@ class Deriver:
             found.key = self._keys.key(identity)
         except Unfit:
             found.unfit.append("_id")
-        whole = Value(Kind.OBJECT, document)
+        whole = Tree(Value(Kind.OBJECT, document))
         main, *children = self.tables
         found.main = self._cells(main, whole, None, "", found.unfit)
         for filled in children:
             found.children.append(list(self._elements(filled, whole, found)))
         return found
 
-    def _elements(self, filled: Filled, whole: Value, found: Expected) -> Iterator[Cells]:
+    def _elements(self, filled: Filled, whole: Tree, found: Expected) -> Iterator[Cells]:
         child = filled.child
         assert child is not None
-        value = at(whole, child.source)
+        value = at(whole, names_of(child.source))
         elements = None if isinstance(value, Blocked) else casts.elements_of(value)
         if elements is None:
             found.unfit.append(child.source)
@@ -132,7 +138,7 @@ class Deriver:
             if paths and element.kind is not Kind.OBJECT:
                 found.unfit.append(place)
                 continue
-            cells = self._cells(filled, element, element, place, found.unfit)
+            cells = self._cells(filled, Tree(element), element, place, found.unfit)
             if child.ordinal is not None:
                 cells[child.ordinal] = ordinal
             if child.key is not None:
@@ -141,19 +147,17 @@ class Deriver:
             yield cells
 
     def _cells(
-        self, filled: Filled, whole: Value, itself: Value | None, place: str, unfit: list[str]
+        self, filled: Filled, whole: Tree, itself: Value | None, place: str, unfit: list[str]
     ) -> Cells:
         cells: Cells = {}
-        for rule in filled.rules:
-            column = filled.column(rule.column)
+        for rule, column, path in self._steps[filled.source]:
             value = itself if rule.source == ITSELF else None
-            if rule.source is not None and rule.source != ITSELF:
-                reached = at(whole, rule.source)
-                if isinstance(reached, Blocked):
-                    unfit.append(path_of(rule, place))
-                    continue
-                value = reached
             try:
+                if path:
+                    reached = at(whole, path)
+                    if isinstance(reached, Blocked):
+                        raise Unfit
+                    value = reached
                 cells[rule.column] = self._cell(rule, column, value)
             except (Unfit, Broken, RecursionError):
                 unfit.append(path_of(rule, place))
@@ -182,22 +186,56 @@ class Deriver:
         return Referred(to, tuple(dict.fromkeys(keys)))
 
 
+class Tree:
+    """A value, and what was looked up below it: each object is read once."""
+
+    __slots__ = ("_below", "value")
+
+    def __init__(self, value: Value) -> None:
+        self.value = value
+        self._below: dict[bytes, Tree] | None = None
+
+    def below(self, name: bytes) -> Tree | None:
+        """Return a member of an object; of a key that comes twice the first."""
+        if self._below is None:
+            self._below = {}
+            for key, member in self.value.members():
+                self._below.setdefault(key, Tree(member))
+        return self._below.get(name)
+
+
 @dataclass(frozen=True, slots=True)
 class Blocked:
     """A path that meets something that is no object."""
 
 
-def at(whole: Value, path: str) -> Value | Blocked | None:
-    """Return the value at a dotted path, through objects only."""
-    value: Value | None = whole
-    for name in path.split("."):
-        if value is None or value.kind in NOTHING:
+def names_of(path: str) -> tuple[bytes, ...]:
+    """Return the names of a dotted path, as documents have them."""
+    return tuple(name.encode() for name in path.split("."))
+
+
+def _steps(filled: Filled) -> list[tuple[ColumnRule, RelationalColumn, tuple[bytes, ...]]]:
+    """Return each rule with its column and the path of its value, where that has one."""
+    return [
+        (
+            rule,
+            filled.column(rule.column),
+            () if rule.source in (None, ITSELF) else names_of(str(rule.source)),
+        )
+        for rule in filled.rules
+    ]
+
+
+def at(whole: Tree, path: Sequence[bytes]) -> Value | Blocked | None:
+    """Return the value at a path, through objects only."""
+    tree: Tree | None = whole
+    for name in path:
+        if tree is None or tree.value.kind in NOTHING:
             return None
-        if value.kind is not Kind.OBJECT:
+        if tree.value.kind is not Kind.OBJECT:
             return Blocked()
-        wanted = name.encode()
-        value = next((one for key, one in value.members() if key == wanted), None)
-    return value
+        tree = tree.below(name)
+    return None if tree is None else tree.value
 
 
 def path_of(rule: ColumnRule, place: str = "") -> str:

@@ -11,6 +11,7 @@ import hashlib
 import re
 import uuid
 from dataclasses import dataclass
+from functools import cache
 
 from landbridge.mapping.rules import IdForm
 from landbridge.model.kinds import Kind
@@ -38,6 +39,11 @@ def _whole(identity: Value) -> int | None:
     if identity.kind is Kind.DOUBLE and identity.double.is_integer():
         return int(identity.double)
     return None
+
+
+@cache
+def _space(place: str) -> uuid.UUID:
+    return uuid.uuid5(uuid.NAMESPACE_URL, f"landbridge:{place}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +89,7 @@ class KeyMaker:
     def made(self, name: str) -> str:
         """Return the key that is made of a text."""
         if self.form != "cuid":
-            space = uuid.uuid5(uuid.NAMESPACE_URL, f"landbridge:{self.place}")
-            return str(uuid.uuid5(space, name))
+            return str(uuid.uuid5(_space(self.place), name))
         digest = hashlib.sha256(f"landbridge:{self.place}:{name}".encode()).digest()
         number, digits = int.from_bytes(digest), ""
         for _ in range(24):
