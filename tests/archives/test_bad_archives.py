@@ -19,6 +19,7 @@ from landbridge.errors import (
     SourceMissingError,
     UsageError,
 )
+from landbridge.files import look_at, open_store
 
 LINES = [f'{{"_id":{n}}}' for n in range(1000)]
 TEXT = "\n".join(LINES).encode()
@@ -188,6 +189,16 @@ def test_a_changed_file_changes_no_table(
     assert [name for name in tables(postgres) if name[0] != "_"] == ["orders", "users"]
     found = postgres.execute("SELECT count(*), min(_id), max(_id) FROM shop.users").fetchone()
     assert found == (1000, 0, 999)
+
+
+def test_checksums_are_confirmed_before_a_load_that_commits_as_it_reads(folder: Folder) -> None:
+    users = folder.put("users.jsonl", *LINES)
+    folder.sign()
+    archive = look_at(open_store(str(folder)))
+    archive.confirm(archive.collections("shop"))
+    flipped(users)
+    with pytest.raises(ArchiveError, match="its SHA-256 is"):
+        archive.confirm(archive.collections("shop"))
 
 
 def test_a_count_that_is_not_so(folder: Folder, load: Import, postgres: psycopg.Connection) -> None:

@@ -11,7 +11,7 @@ from tests.archives.conftest import Folder, Import, counts, of, rows, set_aside,
 
 from landbridge import bridge
 from landbridge.errors import BrokenLineError
-from landbridge.files import chunks
+from landbridge.files import line_chunks
 from landbridge.files import source as file_source
 
 
@@ -126,7 +126,7 @@ def test_many_repeated_ids_over_several_connections(
     folder: Folder, load: Import, postgres: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("landbridge.engine.layouts.TINY_BYTES_MAX", 1000)
-    monkeypatch.setattr(chunks, "CHUNK_BYTES", 10_000)
+    monkeypatch.setattr(line_chunks, "CHUNK_BYTES", 10_000)
     folder.put("users.jsonl", *(f'{{"_id":{n % 3000},"v":{n}}}' for n in range(7000)))
     assert counts(load(schema="shop"), "users") == {
         "read": 7000, "inserted": 3000, "quarantined": 4000,
@@ -139,9 +139,9 @@ def test_many_repeated_ids_over_several_connections(
 def test_a_line_that_is_longer_than_any_document(
     folder: Folder, load: Import, postgres: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(chunks, "CHUNK_BYTES", 100)
-    monkeypatch.setattr(chunks, "LINE_BYTES_MAX", 3 << 20)
-    monkeypatch.setattr(chunks, "LINE_BYTES_KEPT", 20)
+    monkeypatch.setattr(line_chunks, "CHUNK_BYTES", 100)
+    monkeypatch.setattr(line_chunks, "LINE_BYTES_MAX", 3 << 20)
+    monkeypatch.setattr(line_chunks, "LINE_BYTES_KEPT", 20)
     monkeypatch.setattr(file_source, "LINE_BYTES_KEPT", 20)
     long = '{"_id":2,"a":"' + "x" * (6 << 20) + '"}'
     folder.put("users.jsonl", '{"_id":1}', long, '{"_id":3}', "{", long)
@@ -155,9 +155,9 @@ def test_a_line_that_is_longer_than_any_document(
 @pytest.mark.parametrize("size", [1, 7, 100])
 @pytest.mark.parametrize("wanted", [1, 10, 1000])
 def test_whole_lines(monkeypatch: pytest.MonkeyPatch, size: int, wanted: int) -> None:
-    monkeypatch.setattr(chunks, "CHUNK_BYTES", wanted)
+    monkeypatch.setattr(line_chunks, "CHUNK_BYTES", wanted)
     text = b"".join(b"x" * (n % 23) + b"\n" for n in range(200)) + b"the end"
-    found = list(chunks.whole_lines(text[at : at + size] for at in range(0, len(text), size)))
+    found = list(line_chunks.whole_lines(text[at : at + size] for at in range(0, len(text), size)))
     assert b"".join(map(_bytes, found)) == text
     assert all(_bytes(one).endswith(b"\n") for one in found[:-1])
 

@@ -41,6 +41,7 @@ def opened(
         chosen = selection.select(archive.collections(database), select, exclude)
         files = [one for one in chosen if mapping.of(one.name) is not None]
         archive.check(files)
+        archive.confirm(files)  # before a batch is committed
         notes = [
             *archive.notes,
             *_unknown(mapping, [one.name for one in chosen], bool(select or exclude)),

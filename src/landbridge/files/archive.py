@@ -17,6 +17,7 @@ from landbridge.files.compression import compression_of
 from landbridge.files.manifest import read_manifest
 from landbridge.files.names import collection_of
 from landbridge.files.progress import PROGRESS_NAME
+from landbridge.files.reading import checksum
 from landbridge.files.store import Store
 from landbridge.model.archive import MANIFEST_NAME, ArchiveFile, Manifest
 from landbridge.model.stream import Collection
@@ -73,11 +74,37 @@ class Archive:
         if beside is not None and self.store.size(beside) is None:
             raise self._missing(beside, entry.collection)
         if expected is not None and size != expected.bytes:
-            raise ArchiveError(
-                f"{entry.name} in {self.store.place} is not the file that was exported",
-                why=f"it has {size:,} bytes, and {MANIFEST_NAME} says {expected.bytes:,}",
-                fix="copy the file again, or export it again",
-            )
+            why = f"it has {size:,} bytes, and {MANIFEST_NAME} says {expected.bytes:,}"
+            raise self.another(entry.name, why)
+
+    def confirm(self, collections: Sequence[Collection]) -> None:
+        """Read the files of these collections, and hold their checksums against the manifest.
+
+        For a load that commits as it reads: what a read confirms at its end comes too late there.
+
+        Raises:
+            ArchiveError: one is not the file that was exported.
+
+        """
+        for collection in collections:
+            for entry in self.files_of(collection.name):
+                if entry.expected is not None:
+                    found = checksum(self.store, entry.name)
+                    if found != entry.expected.sha256:
+                        raise self.other_checksum(entry, found)
+
+    def other_checksum(self, entry: Entry, found: str) -> ArchiveError:
+        """Return the error of a file whose checksum is not the manifest's."""
+        said = entry.expected.sha256 if entry.expected else ""
+        return self.another(entry.name, f"its SHA-256 is {found}, and the manifest says {said}")
+
+    def another(self, name: str, why: str) -> ArchiveError:
+        """Return the error of a file that is not what the manifest says."""
+        return ArchiveError(
+            f"{name} in {self.store.place} is not the file that was exported",
+            why=why,
+            fix="copy the file again, or export it again",
+        )
 
     def _missing(self, name: str, collection: str) -> ArchiveMissingError:
         return ArchiveMissingError(

@@ -8,6 +8,7 @@ Promises  Memory does not grow with the file. Whatever is wrong with it is an `A
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from typing import Any, BinaryIO, Protocol, cast
 
@@ -15,6 +16,8 @@ from landbridge.errors import ArchiveError
 from landbridge.files.compression import BrokenCompressionError, compression_of, plain
 from landbridge.files.faults import translated
 from landbridge.files.store import Store
+
+_PIECE_BYTES = 1 << 20
 
 
 class Digest(Protocol):
@@ -48,3 +51,12 @@ def chunks(store: Store, name: str, digest: Digest | None = None) -> Iterator[by
             yield from plain(cast("BinaryIO", source), compression_of(name))
         except BrokenCompressionError as error:
             raise ArchiveError(what, why=str(error), fix="copy or export the file again") from error
+
+
+def checksum(store: Store, name: str) -> str:
+    """Return the SHA-256 of a file as it lies there, hex."""
+    digest = hashlib.sha256()
+    with translated(f"cannot read {name} in {store.place}"), store.open(name) as file:
+        while piece := file.read(_PIECE_BYTES):
+            digest.update(piece)
+    return digest.hexdigest()

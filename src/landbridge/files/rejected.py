@@ -12,7 +12,7 @@ from base64 import b64decode
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from landbridge.files.chunks import LongLine, whole_lines
+from landbridge.files.line_chunks import LongLine, whole_lines
 from landbridge.files.reading import chunks
 from landbridge.files.store import Store
 

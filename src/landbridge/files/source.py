@@ -17,7 +17,7 @@ from types import TracebackType
 from landbridge.codec import Parsed, batch_of, documents_in, parse_lines
 from landbridge.errors import ArchiveError, BrokenLineError
 from landbridge.files.archive import Archive, Entry
-from landbridge.files.chunks import (
+from landbridge.files.line_chunks import (
     CHUNK_BYTES,
     LINE_BYTES_KEPT,
     LINE_BYTES_MAX,
@@ -141,7 +141,7 @@ class FileSource:
         if documents:
             yield batch_of(documents)
         if count != file.rejected:
-            raise self._another(
+            raise self._archive.another(
                 file.rejected_name,
                 f"it has {count:,} documents, and the manifest says {file.rejected:,}",
             )
@@ -220,20 +220,11 @@ class FileSource:
         expected = entry.expected
         if expected is None:
             return
-        why = None
         if sha256 != expected.sha256:
-            why = f"its SHA-256 is {sha256}, and the manifest says {expected.sha256}"
-        elif documents != expected.documents:
+            raise self._archive.other_checksum(entry, sha256)
+        if documents != expected.documents:
             why = f"it has {documents:,} lines, and the manifest says {expected.documents:,}"
-        if why is not None:
-            raise self._another(entry.name, why)
-
-    def _another(self, name: str, why: str) -> ArchiveError:
-        return ArchiveError(
-            f"{name} in {self._archive.store.place} is not the file that was exported",
-            why=why,
-            fix="copy the file again, or export it again",
-        )
+            raise self._archive.another(entry.name, why)
 
 
 class FileRead:
