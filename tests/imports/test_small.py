@@ -349,7 +349,12 @@ CYCLE = (
 
 @pytest.mark.parametrize("deferrable", [False, True])
 def test_two_that_need_each_other(
-    imported: Importing, mongo: Mongo, postgres: psycopg.Connection, rows: Rows, deferrable: bool
+    imported: Importing,
+    mongo: Mongo,
+    postgres: psycopg.Connection,
+    rows: Rows,
+    postgres_uri: str,
+    deferrable: bool,
 ) -> None:
     null, defer = ("NOT NULL", "DEFERRABLE") if deferrable else ("", "")
     postgres.execute(
@@ -371,6 +376,8 @@ def test_two_that_need_each_other(
     assert counts(again, "houses") == {"read": 5, "inserted": 5}
     assert counts(imported(mapping(CYCLE)), "people") == {"read": 5, "unchanged": 5}
     assert rows("SELECT id, home FROM person ORDER BY 1") == [(n, n + 10) for n in range(5)]
+    assert bridge.undo_import(postgres_uri, again.run).status == "ok"
+    assert rows("SELECT count(*) FROM person") == rows("SELECT count(*) FROM house") == [(0,)]
 
 
 def test_two_that_need_each_other_and_cannot(

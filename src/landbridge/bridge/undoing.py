@@ -62,14 +62,15 @@ def undo_import(target: str, run: str, *, observer: UndoObserver | None = None) 
 
 def _take_all(undo: Undo, run: str, total: int, observer: UndoObserver | None) -> TakenBack:
     """Go through the journal, and again as long as that brings what was refused before."""
-    done_before = -1
-    while undo.taken.done > done_before:
+    done_before, together = -1, False
+    while undo.taken.done > done_before or not together:
+        together = done_before >= 0
         done_before = undo.taken.done
         undo.taken.refused.clear()
         undo.taken.refused_count = 0
         oldest: int | None = _ABOVE_ALL
         while oldest is not None:
-            oldest = undo.take_back(oldest)
+            oldest = undo.take_back(oldest, together=together)
             if observer is not None:
                 observer(Undone(run, undo.taken.done, total))
         if not undo.taken.refused_count:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,7 +28,10 @@ from landbridge.postgres.upsert import SETTINGS, VIOLATIONS, fault_of
 Connection = psycopg.Connection[Any]
 
 CHUNK = 1000
+CHUNK_TOGETHER = 100_000
 REFUSED_SHOWN_MAX = 100
+
+_Group = tuple[TableName, str, list[int]]  # consecutive entries of one table and action
 
 _STAGE = quoting.name("pg_temp", "lb_undo")
 _ENTRIES = """
@@ -116,24 +120,42 @@ class Undo:
         self._tables: dict[tuple[TableName, tuple[str, ...]], _Table] = {}
         self.taken = TakenBack()
 
-    def take_back(self, before: int) -> int | None:
+    def take_back(self, before: int, *, together: bool = False) -> int | None:
         """Take back the newest entries below an id; return the oldest looked at, None at the end.
 
-        What is refused is asked for again by a later call that begins above it.
+        What is refused is asked for again by a later call that begins above it. `together`: very
+        many at once, with what foreign keys can be deferred, for rows that need each other.
         """
         told = faults.translated("the import could not be taken back")
         with told, self._connection.transaction():
             self._connection.execute(SETTINGS)
-            entries = self._connection.execute(self._query, (self._run, before, CHUNK)).fetchall()
-            groups: list[tuple[TableName, str, list[int]]] = []
+            chunk = CHUNK_TOGETHER if together else CHUNK
+            entries = self._connection.execute(self._query, (self._run, before, chunk)).fetchall()
+            groups: list[_Group] = []
             for number, schema, table, action in entries:
                 name = TableName(schema, table)
                 if not groups or groups[-1][:2] != (name, action):
                     groups.append((name, action, []))
                 groups[-1][2].append(number)
-            for name, action, numbers in groups:
-                self._take_group(name, action, numbers)
+            if not together or not self._take_deferred(groups):
+                for name, action, numbers in groups:
+                    self._take_group(name, action, numbers)
         return int(entries[-1][0]) if entries else None
+
+    def _take_deferred(self, groups: Sequence[_Group]) -> bool:
+        """Take groups back as one; return False where that leaves a row without what it needs."""
+        before = deepcopy(self.taken)
+        try:
+            with self._connection.transaction():
+                self._connection.execute("SET CONSTRAINTS ALL DEFERRED")
+                for name, action, numbers in groups:
+                    self._take_group(name, action, numbers)
+                self._connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        except psycopg.errors.IntegrityError:
+            self.taken = before
+            self._connection.execute("SET CONSTRAINTS ALL IMMEDIATE")
+            return False
+        return True
 
     def _take_group(self, name: TableName, action: str, numbers: list[int]) -> None:
         table = self._table(name, numbers[0])
