@@ -14,7 +14,7 @@ from dataclasses import replace
 
 from landbridge.bridge.attempts import all_of, attempted, failed
 from landbridge.bridge.run import begun, error_of, finish, job_of, silent
-from landbridge.bridge.tables import named, tables_of
+from landbridge.bridge.tables import planned, tables_of
 from landbridge.codec import COMPILED, documents_in, names
 from landbridge.config import selection
 from landbridge.engine import dry_run, full
@@ -28,7 +28,6 @@ from landbridge.model.summary import Observer, Progress, StreamSummary, Summary
 from landbridge.model.tables import TableName
 from landbridge.postgres import faults
 from landbridge.postgres.connect import Target
-from landbridge.state import migrate, streams
 
 _SLOW = () if COMPILED else ("without its compiled kernel landbridge is many times slower",)
 
@@ -120,13 +119,7 @@ def plan_import(
     database = Target(target, "landbridge dry run", 1)
     try:
         with faults.translated("the plan could not be made"), database.session() as session:
-            known: dict[tuple[str, str], streams.KnownStream] = {}
-            children: set[str] = set()
-            if migrate.is_installed(session.connection):
-                known = streams.known_streams(session.connection, schema)
-                children = streams.child_tables(session.connection, schema)
-            given = {stream: record.table for stream, record in known.items()}
-            tables, taken = named(chosen, given, children, settings)
+            tables, taken, known = planned(session, chosen, schema, settings)
             plans = [
                 dry_run.plan_stream(
                     FileSource(archive, collection, on_error),

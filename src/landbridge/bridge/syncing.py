@@ -16,7 +16,7 @@ from threading import Event
 from landbridge.bridge import checkup, following
 from landbridge.bridge.attempts import all_of, attempted, failed
 from landbridge.bridge.run import Request, Run, begun, error_of, finish, job_of, silent, source_of
-from landbridge.bridge.tables import named, tables_of
+from landbridge.bridge.tables import planned, tables_of
 from landbridge.codec import COMPILED, names
 from landbridge.config import selection
 from landbridge.config.replication import check_key
@@ -32,7 +32,7 @@ from landbridge.mongo.connect import Connection, connect
 from landbridge.mongo.log import DatabaseLog
 from landbridge.postgres import faults
 from landbridge.postgres.connect import Target
-from landbridge.state import migrate, streams
+from landbridge.state import streams
 
 FINDINGS_SHOWN_MAX = 5
 
@@ -173,13 +173,7 @@ def plan_sync(
         database = Target(target, "landbridge dry run", 1)
         try:
             with faults.translated("the plan could not be made"), database.session() as session:
-                known: dict[tuple[str, str], streams.KnownStream] = {}
-                children: set[str] = set()
-                if migrate.is_installed(session.connection):
-                    known = streams.known_streams(session.connection, schema)
-                    children = streams.child_tables(session.connection, schema)
-                given = {stream: record.table for stream, record in known.items()}
-                tables, taken = named(chosen, given, children, settings)
+                tables, taken, known = planned(session, chosen, schema, settings)
                 plans = []
                 for collection in chosen:
                     plans.append(

@@ -12,9 +12,10 @@ from collections.abc import Mapping, Sequence
 from landbridge.codec import names
 from landbridge.model.settings import Settings
 from landbridge.model.stream import Collection
+from landbridge.model.tables import Session
 from landbridge.postgres import faults
 from landbridge.postgres.connect import Target
-from landbridge.state import streams
+from landbridge.state import migrate, streams
 
 
 def tables_of(
@@ -26,6 +27,20 @@ def tables_of(
         known = streams.table_names(session.connection, schema)
         children = streams.child_tables(session.connection, schema)
     return named(collections, known, children, settings)
+
+
+def planned(
+    session: Session, collections: Sequence[Collection], schema: str, settings: Settings
+) -> tuple[dict[str, str], set[str], dict[tuple[str, str], streams.KnownStream]]:
+    """Return each collection's table, all names taken, and the streams known; nothing is made."""
+    known: dict[tuple[str, str], streams.KnownStream] = {}
+    children: set[str] = set()
+    if migrate.is_installed(session.connection):
+        known = streams.known_streams(session.connection, schema)
+        children = streams.child_tables(session.connection, schema)
+    given = {stream: record.table for stream, record in known.items()}
+    tables, taken = named(collections, given, children, settings)
+    return tables, taken, known
 
 
 def named(
