@@ -275,6 +275,17 @@ def test_documents_set_aside_are_a_no_go_until_the_team_allows_for_them(
     assert allowed.returncode == 0, allowed.stdout + allowed.stderr
 
 
+def test_documents_that_were_set_aside_before_count_by_the_log_too(
+    shop: CutoverRequest, mongo: Source, tmp_path: Path
+) -> None:
+    mongo.orders.insert_one({"_id": 1000, "note": "\0"})
+    library.sync(shop.source, shop.target, schema="shop", settings=library.Settings(method="log"))
+    outcome = go(shop, tmp_path)
+    assert (outcome.verdict, len(outcome.reasons)) == ("NO-GO", 1)
+    assert "1 of orders; --quarantine-max allows 0" in outcome.reasons[0]
+    assert go(shop, tmp_path, quarantine_max=1).verdict == "GO"
+
+
 def test_what_a_check_finds_before_is_a_no_go_without_a_freeze(
     landbridge: Run, ends: tuple[str, ...], tmp_path: Path, postgres: psycopg.Connection
 ) -> None:
@@ -344,6 +355,42 @@ def test_killed_in_the_middle_writes_are_on_again_and_a_second_go_works(
     assert again.returncode == 0, again.stdout + again.stderr
     assert "an earlier cutover was ended in the middle: see cutover/" in again.stdout
     assert hooks_called(tmp_path)[2:] == ["frozen", "unfrozen GO"]
+
+
+def killed_at(
+    tmp_path: Path, ends: tuple[str, ...], happened: Callable[[], bool], *hooks: str
+) -> None:
+    """Start a cutover, and kill it once something has happened."""
+    process = subprocess.Popen(
+        command_line("cutover", "go", *ends, *QUIET, "--hook-limit", "3s", *hooks),
+        cwd=tmp_path,
+        env=clean_environment(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    try:
+        wait_for(happened)
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_killed_while_it_freezes_the_guard_waits_for_the_freeze(
+    ends: tuple[str, ...], tmp_path: Path
+) -> None:
+    killed_at(
+        tmp_path, ends, (tmp_path / "begun").exists,
+        "--on-freeze", "touch begun; sleep 1; echo frozen >> hooks", *HOOKS[2:],
+    )  # fmt: skip
+    wait_for(lambda: hooks_called(tmp_path) == ["frozen", "unfrozen NO-GO"])
+
+
+def test_killed_while_it_unfreezes_after_a_go_the_guard_tells_go(
+    ends: tuple[str, ...], tmp_path: Path
+) -> None:
+    hangs_once = "echo $LANDBRIDGE_VERDICT >> hooks; [ -e once ] || { touch once; sleep 600; }"
+    killed_at(tmp_path, ends, (tmp_path / "once").exists, *HOOKS[:2], "--on-unfreeze", hangs_once)
+    wait_for(lambda: hooks_called(tmp_path) == ["frozen", "GO", "GO"])
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

@@ -118,6 +118,8 @@ def _lines() -> Iterator[Observer]:
         while not over.wait(LINE_EVERY_SECONDS):
             now = time.monotonic()
             with board.lock:
+                if not board.streams:
+                    continue
                 parts = [board.overall]
                 parts += [
                     f"{printable(stream)}: {reading.figures(now)}"

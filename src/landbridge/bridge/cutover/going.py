@@ -210,16 +210,16 @@ class _Evening:
                 why="; ".join(whys[:NAMED_MAX]) or (summary.error or {}).get("message", ""),
                 fix=(summary.error or {}).get("fix") or "mend what failed, and go again",
             )
-        aside = sum(one.tally.quarantined for one in summary.streams)
+        self._refuse_aside({one.collection: one.tally.quarantined for one in summary.streams})
+
+    def _refuse_aside(self, counts: dict[str, int]) -> None:
+        """Raise `NoGoError` where more documents are set aside than a GO allows for."""
+        aside = sum(counts.values())
         if aside > self.quarantine_max:
-            where = [
-                f"{one.tally.quarantined:,} of {one.collection}"
-                for one in summary.streams
-                if one.tally.quarantined
-            ]
+            where = ", ".join(f"{count:,} of {name}" for name, count in counts.items() if count)
             raise NoGoError(
                 f"{count_of(aside, 'document')} set aside",
-                why=f"{', '.join(where)}; --quarantine-max allows {self.quarantine_max:,}",
+                why=f"{where}; --quarantine-max allows {self.quarantine_max:,}",
                 fix="see `landbridge quarantine list`; mend them, or allow as many",
             )
 
@@ -237,6 +237,8 @@ class _Evening:
                     why=differences_of(found),
                     fix=f"see {kept}",
                 )  # fmt: skip
+            # By the log a run does not meet those again that an earlier one set aside.
+            self._refuse_aside({one.collection: one.quarantined for one in found.streams})
             detail.text = equal_of(found)
 
     def _still_quiet(self, watched: QuietWatch) -> None:
