@@ -118,6 +118,18 @@ def test_sums_of_doubles_may_differ_by_their_order_and_no_more(
     assert ("v", "sum") in apart(verify()["things"])
 
 
+def test_sums_past_what_the_source_adds_up_exactly_are_no_false_alarm(
+    mongo: Mongo, postgres: psycopg.Connection, sync: Sync, verify: Verify
+) -> None:
+    mongo.things.insert_many([{"v": Int64(2**62 + n)} for n in range(5)])
+    mongo.exact.insert_many([{"v": Decimal128(text)} for text in ("1E+40", "1", "-1E+40")])
+    mongo.large.insert_many([{"v": 1.7e308}, {"v": 1.6e308}, {"v": 2.5}])
+    sync()
+    assert not verify().unequal()
+    postgres.execute("UPDATE raw.things SET v = v / 2 WHERE v = 4611686018427387904")
+    assert ("v", "sum") in apart(verify()["things"])
+
+
 def test_nan_and_infinities_are_told_and_not_added(
     mongo: Mongo, sync: Sync, verify: Verify
 ) -> None:

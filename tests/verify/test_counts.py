@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import threading
 from typing import Any
 
@@ -110,10 +111,17 @@ def test_hostile_names_and_views_are_counted(mongo: Mongo, sync: Sync, verify: V
     mongo.create_collection("clustered", clusteredIndex={"key": {"_id": 1}, "unique": True})
     mongo.clustered.insert_one({"n": 1})
     mongo.create_collection("measures", timeseries={"timeField": "at"})
+    mongo.measures.insert_many([{"at": dt.datetime(2024, 1, n), "v": n} for n in (1, 2, 3)])
+    collation = {"locale": "en", "strength": 1}
+    mongo.create_collection("collated", collation=collation)
+    mongo.collated.insert_many([{"v": "a"}, {"v": "A"}, {"v": "b"}])
+    mongo.create_collection("seen", viewOn="collated", pipeline=[], collation=collation)
     sync()
-    found = verify(mode="count")
-    assert not found.unequal()
-    assert found["few"].source_count == 2
+    for mode in ("count", "aggregate"):
+        found = verify(mode=mode)
+        assert not found.unequal()
+        assert found["few"].source_count == 2
+        assert found["measures"].target_count == 3
 
 
 def test_a_writer_that_goes_on_does_not_break_the_count(

@@ -61,7 +61,7 @@ def _columns(
 ) -> tuple[list[Aggregate], list[str]]:
     assert pair.plan is not None
     relation, asked = rows.current_rows(pair), asked_of(pair.plan)
-    escaped = pair.settings.nul == "escape"
+    escaped, by_bytes = pair.settings.nul == "escape", figures.by_bytes(pair.collection)
     documents = verdict.source_count - verdict.quarantined
     moved = _moved(target, relation) if pair.plan.main.rest >= 0 else frozenset()
     here = figures.ask_source(mongo, pair.collection, asked, left_out)
@@ -77,17 +77,19 @@ def _columns(
             documents,
             verdict.target_count,
             escaped=escaped,
+            by_bytes=by_bytes,
             reliable=reliable,
         )
         # A double and a decimal that are written alike are two values there, and one here.
         exact = reliable and not (one.shape == "numeric" and left["doubles"])
+        exact = exact and (by_bytes or one.shape != "text")
         counted.append(cardinality.Counted(one, left["count"], right["count"], exact))
     found += cardinality.compare(
         mongo, target, pair.collection, relation, counted, left_out, escaped=escaped
     )
     for wanted in named:
         paths = [*wanted.group, *(one.path for one in wanted.match), wanted.of or ""]
-        reliable = moved.isdisjoint(path.split(".")[0] for path in paths)
+        reliable = by_bytes and moved.isdisjoint(path.split(".")[0] for path in paths)
         found += answers.answer(
             mongo, target, pair.collection, relation, asked, wanted, left_out, reliable=reliable
         )

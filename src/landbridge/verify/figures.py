@@ -49,6 +49,13 @@ _NUMERICS = {
     "sizes": f"coalesce(sum(abs({{0}})) {_FINITE}, 0)",
 }
 _BOUNDS = ("min", "max")
+# The source sorts NaN before all numbers.
+_FINITE_THERE = {"$and": [{"$gt": ["$v", -_INFINITY]}, {"$lt": ["$v", _INFINITY]}]}
+_BOUNDS_OF_NUMBERS: dict[str, tuple[str, Expression]] = {
+    "min": ("$min", when({"$gte": ["$v", -_INFINITY]}, "$v")),
+    "max": ("$max", "$v"),
+    "nan": ("$sum", when({"$eq": ["$v", _NAN]}, 1, 0)),
+}
 _ORDERED: tuple[Shape, ...] = ("text", "time", "hex", "uuid")
 
 
@@ -81,11 +88,16 @@ def aggregate(
     if left_out:
         pipeline.insert(0, {"$match": {"_id": {"$nin": list(left_out)}}})
     options: dict[str, Any] = {}
-    if not (collection.kind == "view" and collection.collated):  # a view's own is not to be changed
+    if by_bytes(collection):
         options["collation"] = Collation("simple")
     source = mongo.source.get_collection(collection.name, codec_options=LENIENT)
     with mongo.translated(f"cannot aggregate {collection.stream}"):
         return list(source.aggregate(pipeline, allowDiskUse=True, **options))
+
+
+def by_bytes(collection: Collection) -> bool:
+    """Whether strings can be told apart by their bytes; a view's own collation can't be changed."""
+    return not (collection.kind == "view" and collection.collated)
 
 
 def plain(value: Any) -> Any:
@@ -110,17 +122,17 @@ def _of_source(shape: Shape) -> dict[str, tuple[str, Expression]]:
             there["elements"] = ("$sum", when({"$isArray": ["$v"]}, {"$size": "$v"}, 0))
         case "whole":
             there |= {"min": ("$min", "$v"), "max": ("$max", "$v")}
-            there["sum"] = ("$sum", {"$toDecimal": "$v"})
-        case "real" | "numeric":
-            number = when({"$gte": ["$v", -_INFINITY]}, "$v")  # NaN sorts before it
-            finite = {"$and": [{"$gt": ["$v", -_INFINITY]}, {"$lt": ["$v", _INFINITY]}]}
+            there["sum"] = ("$sum", "$v")
+        case "real":
+            there |= _BOUNDS_OF_NUMBERS
+            there["rounded"] = ("$sum", when(_FINITE_THERE, "$v", 0))
+        case "numeric":
             double = {"$eq": [{"$type": "$v"}, "double"]}
-            there |= {"min": ("$min", number), "max": ("$max", number)}
-            there["nan"] = ("$sum", when({"$eq": ["$v", _NAN]}, 1, 0))
+            there |= _BOUNDS_OF_NUMBERS
             there["doubles"] = ("$sum", when(double, 1, 0))
-            there["rounded"] = ("$sum", when({"$and": [finite, double]}, "$v", 0))
-            exactly = when({"$and": [finite, {"$not": [double]}]}, {"$toDecimal": "$v"}, 0)
-            there["sum"] = ("$sum", exactly)
+            there["rounded"] = ("$sum", when({"$and": [_FINITE_THERE, double]}, "$v", 0))
+            exactly = {"$and": [_FINITE_THERE, {"$not": [double]}]}
+            there["sum"] = ("$sum", when(exactly, {"$toDecimal": "$v"}, 0))
     return there
 
 
@@ -136,10 +148,13 @@ def _if_there(size: Expression) -> Expression:
 
 def from_source(answer: dict[str, Any], place: int, shape: Shape) -> Figures:
     """Return the figures of the column at a place from what the source answered."""
-    return {
+    given = {
         metric: plain(answer.get(f"{place}_{metric}", None if metric in _BOUNDS else 0))
         for metric in _of_source(shape)
     }
+    if given.get("max") != given.get("max"):  # there is nothing but NaN
+        given["max"] = None
+    return given
 
 
 def accumulators(part: Sequence[Asked]) -> dict[str, Expression]:
@@ -222,6 +237,7 @@ def of_target(one: Asked) -> dict[str, sql.Composable]:
         case "whole":
             metrics |= {"min": item("min({0})"), "max": item("max({0})")}
             metrics["sum"] = item("coalesce(sum({0}), 0)")
+            metrics["sizes"] = item("coalesce(sum(abs({0}::numeric)), 0)")
         case "real":
             metrics |= {metric: item(text) for metric, text in (_NUMBERS | _REALS).items()}
         case "numeric":

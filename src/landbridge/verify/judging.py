@@ -32,12 +32,14 @@ def judged(
     rows: int,
     *,
     escaped: bool = False,
+    by_bytes: bool = True,
     reliable: bool = True,
 ) -> Iterator[Aggregate]:
     """Yield a column's figures, compared.
 
     `documents`, `rows`: how many there are on each side. `escaped`: NUL in strings is written
-    otherwise. `reliable`: False where some values may lie elsewhere; then nothing is judged.
+    otherwise. `by_bytes`: the source sorts strings so. `reliable`: False where some values may lie
+    elsewhere; then nothing is judged.
     """
 
     def figure(
@@ -55,7 +57,7 @@ def judged(
         case "text":
             for metric in ("min", "max"):
                 left, right = shown(source[metric]), shown(target[metric])
-                yield figure(metric, left, right, sure=not escaped)
+                yield figure(metric, left, right, sure=by_bytes and not escaped)
             yield figure("bytes", source["bytes"], int(target["bytes"]), sure=not escaped)
         case "time":
             for metric in ("min", "max"):
@@ -86,16 +88,22 @@ def _numbers(one: Asked, source: Figures, target: Figures, figure: Any) -> Itera
         # Where a double and a decimal are written alike, the source takes them for two.
         close = one.shape == "numeric" and doubles and _near(left, right)
         yield figure(metric, shown(left), shown(right), close=close)
-    left = Fraction(source["sum"] or 0)
-    right = Fraction(target["sum"]) + Fraction(target.get("huge", 0))
     rounded = exact(source.get("rounded", 0))
+    left = Fraction(0)
+    total = source.get("sum") or 0
+    if isinstance(total, float):  # integers whose sum is past int64: the source rounds it
+        rounded = exact(total)
+    else:
+        left = Fraction(total)
+    right = Fraction(target["sum"]) + Fraction(target.get("huge", 0))
     sizes = Fraction(target.get("sizes", 0)) + Fraction(target.get("huge_sizes", 0))
     if not isinstance(rounded, Fraction):  # the doubles' sum is past what a double holds
         yield figure("sum", shown(rounded), fraction(right), sure=False)
         return
-    inexact = doubles or one.shape == "real" or _digits(sizes, target["sum"]) > DIGITS_EXACT
+    inexact = doubles or one.shape == "real" or isinstance(total, float)
+    inexact = inexact or (one.shape == "numeric" and _digits(sizes, target["sum"]) > DIGITS_EXACT)
     allowed = min(RELATIVE_TOLERANCE, ROUNDING * (target["count"] + 16)) * sizes
-    close = inexact and one.shape != "whole" and abs(left + rounded - right) <= allowed
+    close = inexact and abs(left + rounded - right) <= allowed
     yield figure("sum", fraction(left + rounded), fraction(right), close=close)
 
 
