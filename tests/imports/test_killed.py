@@ -17,12 +17,14 @@ from tests.realestate import data
 from tests.realestate.data import TABLES, fill
 
 from landbridge import bridge
+from landbridge.model.summary import Progress
 
 FOLDER = Path(data.__file__).parent
 PROGRAM = """
 import sys
 from pathlib import Path
 from landbridge import bridge
+from landbridge.model.summary import Progress
 text = Path(sys.argv[3]).read_text()
 bridge.import_mapped(sys.argv[1], text, source=sys.argv[2], batch_size=20)
 """
@@ -77,3 +79,28 @@ def test_kill_and_again(
         assert postgres.execute(
             psycopg.sql.SQL("SELECT count(*) FROM {}").format(psycopg.sql.Identifier(table))
         ).fetchone() == (0,)
+
+
+def test_a_lost_connection_is_opened_again(
+    imported: Importing, mongo: Database[dict[str, Any]], postgres: psycopg.Connection
+) -> None:
+    postgres.execute((FOLDER / "schema.sql").read_text().encode())
+    filled = fill(mongo, scale=60)
+    cut: list[str] = []
+
+    def cut_once(progress: Progress) -> None:
+        if progress.stream.endswith(".properties") and not cut and progress.documents >= 40:
+            postgres.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND application_name LIKE 'landbridge %'"
+            )
+            cut.append(progress.stream)
+
+    summary = imported(FOLDER.joinpath("mapping.yml").read_text(), batch_size=20, observer=cut_once)
+    assert cut and summary.status == "ok"
+    for collection in TABLES:
+        assert counts(summary, collection)["quarantined"] == filled.faults(collection)
+    for table, rows in filled.rows.items():
+        assert postgres.execute(
+            psycopg.sql.SQL("SELECT count(*) FROM {}").format(psycopg.sql.Identifier(table))
+        ).fetchone() == (rows,)

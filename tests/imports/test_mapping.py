@@ -210,7 +210,9 @@ def test_a_schema_that_is_not_there(
     imported: Importing, mongo: Database[dict[str, Any]], postgres: psycopg.Connection
 ) -> None:
     mongo.users.insert_one({"a": 1})
-    text = "version: 1\nschema: nowhere\ncollections: {}"
+    text = USERS.format(table="t", key="{column: id, as: uuid}").replace(
+        "version: 1", "version: 1\nschema: nowhere"
+    )
     with pytest.raises(MappingError, match="there is no schema nowhere"):
         imported(text)
 

@@ -16,6 +16,7 @@ from contextlib import ExitStack, closing
 from dataclasses import replace
 from typing import Any
 
+from landbridge.bridge.attempts import RETRIES_MAX, RETRY_SECONDS
 from landbridge.bridge.mapped_check import check_data, first_violation
 from landbridge.bridge.mapped_sources import opened
 from landbridge.bridge.mapped_task import Asked, Task, checked
@@ -23,7 +24,7 @@ from landbridge.bridge.run import Run, begun, error_of, finish, silent
 from landbridge.engine import import_late, importing
 from landbridge.engine.import_ids import repeated_ids
 from landbridge.engine.importing import Import, ImportJob
-from landbridge.errors import InternalError, LandbridgeError
+from landbridge.errors import InternalError, LandbridgeError, MappingError, RetryableError
 from landbridge.mapping import check
 from landbridge.mapping.document import read_mapping
 from landbridge.mapping.rules import Dangling
@@ -100,6 +101,12 @@ def import_mapped(
                 on_error=on_error,
             )
         )
+        if not sources:
+            raise MappingError(
+                f"{mapping_name} names none of the collections",
+                notes,
+                fix="correct the names in the mapping, or the selection; names are case-sensitive",
+            )
         database = stack.enter_context(closing(Target(target, "landbridge import", 1)))
         task = checked(database, asked)
         notes += check.notes(mapping, task.schema)
@@ -142,22 +149,30 @@ def _import_group(
     """Import collections that refer to each other, then what was put off until all are there."""
     works: list[Import] = []
     failure: LandbridgeError | None = None
-    with run.target.session() as session:
+    for attempt in range(RETRIES_MAX + 1):
+        works, failure = [], None
         try:
-            with faults.translated(f"{present[0].collection.stream} could not be imported"):
+            told = faults.translated(f"{present[0].collection.stream} could not be imported")
+            with told, run.target.session() as session:
                 _load_group(run, session, present, task, together, works)
+        except RetryableError as passing:
+            failure = passing
+            if attempt < RETRIES_MAX and not run.stopping.wait(RETRY_SECONDS[attempt]):
+                continue  # what is written stays, and is found unchanged
         except LandbridgeError as refusal:
             failure = refusal
         except Exception as bug:  # told as one, with what was done before it
             _log.debug("the import failed unexpectedly", exc_info=True)
             failure = InternalError.of(bug)
-        if failure is not None and not works:
-            raise failure
-        if failure is not None and together:
-            for work in works:
-                work.account = importing.Account()  # nothing of the group was committed
-        done = []
+        break
+    if failure is not None and not works:
+        raise failure
+    done = []
+    with run.target.session() as session:
         for work in works:
+            work.session = session
+            if failure is not None and together:
+                work.account = importing.Account()  # nothing of the group was committed
             error = failure.to_json() if failure is not None and work is works[-1] else None
             done.append(importing.finish(work, error))
     return done
@@ -172,6 +187,7 @@ def _load_group(
     works: list[Import],
 ) -> None:
     jobs = [_job(run, source, task, together) for source in present]
+    imports.forget_pending(session.connection, run.id)
     with ExitStack() as stack:
         if together:
             works.extend(importing.begin(job, session) for job in jobs)

@@ -95,7 +95,13 @@ def child_identity(child: ChildRule, table: RelationalTable) -> tuple[str, ...] 
     """Return the columns that tell a child's row from others: its key, or a unique key."""
     if child.key is not None:
         return (child.key.column,)
-    filled = {*made_columns(child), *(rule.column for rule in child.columns)}
+    # A NULL is like no other NULL: only columns that always have a value tell rows apart.
+    filled = set(made_columns(child))
+    for rule in child.columns:
+        column = table.column(rule.column)
+        certain = rule.required or rule.default is not None
+        if column is not None and (certain or not column.nullable):
+            filled.add(rule.column)
     for key in table.keys:
         if child.parent in key.columns and filled.issuperset(key.columns) and not key.deferrable:
             return key.columns

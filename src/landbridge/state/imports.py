@@ -78,6 +78,12 @@ def forget_old(connection: Connection) -> None:
     )
 
 
+def forget_pending(connection: Connection, run: str) -> None:
+    """Delete what a run noted of references, before it begins a group of collections again."""
+    connection.execute("DELETE FROM landbridge.import_pending WHERE run_id = %s", (run,))
+    connection.execute("DELETE FROM landbridge.import_doomed WHERE run_id = %s", (run,))
+
+
 @dataclass(frozen=True, slots=True)
 class ImportRun:
     """An import, as the history knows it."""
