@@ -21,6 +21,7 @@ from landbridge.model.batch import Batch
 from landbridge.model.stream import Read
 
 PART_SECONDS = 5.0  # of work that a crash may cost
+LARGE_REPLY_BYTES = 6 << 20  # more than is aimed at: documents of many MB
 LINES_WAITING_MAX = 1
 # One is filled, one waits, one is written.
 LINE_WRITERS = LINES_WAITING_MAX + 2
@@ -105,12 +106,15 @@ def _chunks(read: PlacedRead) -> Generator[_Chunk, None, None]:
     writers = cycle([line_writer() for _ in range(LINE_WRITERS)])
     with ahead(_placed(read)) as batches:
         for batch, token in batches:
-            lines = next(writers).write(batch.data, batch.offset)
+            # A writer keeps the memory of its lines; for large ones it is let go with them.
+            is_large = batch.bytes > LARGE_REPLY_BYTES
+            writer = line_writer() if is_large else next(writers)
+            lines = writer.write(batch.data, batch.offset)
             place = None
             if token is not None and lines.last is not None:
                 place = Place(token, _id_of(batch.data, *lines.last))
             refused = tuple(batch.data[at : at + size] for at, size in lines.refused)
-            del batch
+            del batch, writer
             yield _Chunk(lines.text, lines.documents - len(refused), refused, place)
             del lines
 

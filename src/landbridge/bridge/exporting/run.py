@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import PurePath
@@ -52,6 +53,7 @@ from landbridge.mongo.connect import Connection, connect
 from landbridge.mongo.scan import Scan
 
 OUT_DEFAULT = "output"
+LARGE_DOCUMENT_BYTES = 1 << 20  # on average; such collections go one at a time, for the memory
 
 _log = logging.getLogger("landbridge")
 
@@ -118,6 +120,7 @@ class _Run:
         self._store, self._asked, self._jobs, self._observer = store, asked, jobs, observer
         self._identity, self._database = mongo.identity, mongo.database
         self._stopping = threading.Event()
+        self._alone = threading.Lock()  # held by the one collection of large documents at work
         self._progress, self._goes_on = progress_of(store, asked, now())
         self._logged = ExportLog(store)
 
@@ -179,8 +182,10 @@ class _Run:
             self._store, scan, file, self._asked.compression, at, self._progress, self._logged,
             self._observer, self._stopping,
         )  # fmt: skip
+        is_large = (scan.collection.document_bytes or 0) > LARGE_DOCUMENT_BYTES
         try:
-            return export_collection(task)
+            with self._alone if is_large else nullcontext():
+                return export_collection(task)
         except LandbridgeError as failure:
             error = failure
         except Exception as failure:  # a bug stops its own collection, not the others

@@ -64,6 +64,13 @@ inline void store_big(Byte* to, std::uint64_t number) {
     std::memcpy(to, &number, sizeof number);
 }
 
+inline void store_little(Byte* to, std::uint64_t number) {
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    number = __builtin_bswap64(number);
+#endif
+    std::memcpy(to, &number, sizeof number);
+}
+
 class Buffer {
   public:
     Buffer() = default;

@@ -125,7 +125,9 @@ class Json {
             if (last_key != nullptr) {
                 out_.append(',');
                 // The order that jsonb keeps: shorter keys first, then by byte, none twice.
-                if (size < last_size ||
+                if (form == Form::lines) {
+                    // kept in any case
+                } else if (size < last_size ||
                     (size == last_size &&
                      std::memcmp(elements.key, last_key, static_cast<std::size_t>(size)) <= 0)) {
                     by_value = true;

@@ -56,11 +56,4 @@ inline Hash128 murmur3_128(const Byte* data, std::size_t size, Hash128 seed) {
     return {h1, h2};
 }
 
-inline void store_little(Byte* to, std::uint64_t number) {
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-    number = __builtin_bswap64(number);
-#endif
-    std::memcpy(to, &number, sizeof number);
-}
-
 }  // namespace landbridge

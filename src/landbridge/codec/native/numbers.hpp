@@ -61,6 +61,12 @@ inline Byte* write_double(Byte* to, double number) {
         put('0');
         return to;
     }
+    const double magnitude = std::fabs(number);
+    if (magnitude >= 1e-4 && magnitude < 1e15) {  // not whole, so there is a point
+        char* const from = reinterpret_cast<char*>(to);
+        char* const end = from + double_text_bytes_max;
+        return to + (std::to_chars(from, end, number, std::chars_format::fixed).ptr - from);
+    }
     const Decimal decimal = shortest(number);
     const int point = decimal.count + decimal.exponent;  // digits before the decimal point
     if (decimal.negative) put('-');

@@ -110,6 +110,17 @@ inline bool is_json_special(Byte byte) {
     return byte < 0x20 || byte >= 0x80 || byte == '"' || byte == '\\';
 }
 
+// The `count` (1 to 7) bytes at `at`, the first one lowest, without a look past them.
+inline std::uint64_t load_few(const Byte* at, int count) {
+    if (count >= 4) {
+        const std::uint64_t first = load<std::uint32_t>(at);
+        return first | std::uint64_t{load<std::uint32_t>(at + count - 4)} << 8 * (count - 4);
+    }
+    const int middle = count >> 1;
+    return std::uint64_t{at[0]} | std::uint64_t{at[middle]} << 8 * middle |
+           std::uint64_t{at[count - 1]} << 8 * (count - 1);
+}
+
 inline void write_json_escape(Buffer& out, Byte byte) {
     constexpr char hex[] = "0123456789abcdef";
     char short_form = 0;
@@ -151,9 +162,16 @@ inline bool write_json_text(Buffer& out, const Byte* at, const Byte* end, Escape
                 at += plain;
                 to += plain;
                 if (plain == 8) continue;
-            } else if (!detail::is_json_special(*at)) {
-                *to++ = *at++;
-                continue;
+            } else {
+                const auto left = static_cast<int>(piece_end - at);
+                const std::uint64_t word = detail::load_few(at, left);
+                const std::uint64_t mask = (std::uint64_t{1} << 8 * left) - 1;
+                const std::uint64_t specials = detail::json_specials(word) & mask;
+                store_little(to, word);  // of which only the plain bytes count
+                const int plain = specials ? __builtin_ctzll(specials) / 8 : left;
+                at += plain;
+                to += plain;
+                if (plain == left) continue;
             }
             if (*at < 0x80) break;
             const int length = detail::kept_sequence(at, end, escape);
