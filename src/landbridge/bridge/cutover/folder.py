@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from landbridge.errors import BusyError, UsageError, redact
+
+_log = logging.getLogger("landbridge")
 
 CUTOVER_LOG, WATCH_LOG, REPORT_NAME = "cutover.log", "watch.log", "report.json"
 VERIFICATION_JSON, VERIFICATION_HTML = "verification.json", "verification.html"
@@ -31,15 +34,17 @@ class Folder:
     def __init__(self, path: Path, log_name: str) -> None:
         self.path = path
         self.log_path = path / log_name  # others may append to it
-        self._log = self.log_path.open("a", encoding="utf-8")
+        self._log = self.log_path.open("ab", buffering=0)
 
     def say(self, text: str) -> None:
-        """Write lines into the log, each with the time."""
+        """Write lines into the log, each with the time; a full disk stops nothing."""
         at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        for line in redact(text).splitlines():
-            self._log.write(f"{at} {line}\n")
-        self._log.flush()
-        os.fsync(self._log.fileno())
+        lines = "".join(f"{at} {line}\n" for line in redact(text).splitlines())
+        try:
+            os.write(self._log.fileno(), lines.encode(errors="backslashreplace"))
+            os.fsync(self._log.fileno())
+        except OSError as error:
+            _log.warning("%s cannot be written to: %s", self.log_path, error)
 
     def keep(self, name: str, report: dict[str, Any]) -> Path:
         """Write a report as JSON; return where it lies."""

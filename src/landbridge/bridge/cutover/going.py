@@ -13,7 +13,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event
@@ -144,7 +144,11 @@ class _Evening:
             self.errors.insert(0, self._interruption())
         outcome = self._outcome(verdict, time.monotonic() - began)
         self.folder.say("\n".join([*outcome.reasons, verdict]))
-        self.folder.keep(REPORT_NAME, outcome.to_json())
+        try:
+            self.folder.keep(REPORT_NAME, outcome.to_json())
+        except OSError as error:  # it is told, at least
+            note = f"the report could not be kept in {self.folder.path}: {error}"
+            outcome = replace(outcome, notes=(*outcome.notes, note))
         if interrupted is not None:
             raise self._interruption() from interrupted
         if self.frozen_at is None and self.errors and isinstance(self.errors[0], UsageError):
@@ -169,11 +173,11 @@ class _Evening:
         self._still_quiet(watched)
 
     def _freeze(self) -> None:
+        self.guard = Guard(self.on_unfreeze, self.folder, self.hook_seconds)
         if self.on_freeze is None:
             self.notes.append("no --on-freeze: that nobody writes is for others to see to")
             return
         with self._step("freeze"):
-            self.guard = Guard(self.on_unfreeze, self.folder, self.hook_seconds)
             self.frozen_at = time.monotonic()
             run_hook(
                 "freeze", self.on_freeze, self.folder, self.guard, seconds_max=self.hook_seconds

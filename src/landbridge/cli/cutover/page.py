@@ -133,7 +133,7 @@ def _what_moves(plan: CutoverPlan, flags: Flags) -> str:
     measured = [one.at for part in plan.parts for one in part.measured.values()]
     if measured:
         text += f"\nTimes are of runs between {_day(min(measured))} and {_day(max(measured))} UTC."
-        text += " Collections go side by side, so that all take less than their sum.\n"
+        text += " Where collections go side by side, all take less than their sum.\n"
     return text
 
 
