@@ -16,6 +16,7 @@ from landbridge.codec.walk import Refused
 
 
 @given(strategies.values())
+@example((4, b"\r\0\0\0\x050\0\0\0\0\0\2\0"))  # an old binary among others
 @example(value_of(0.1))
 @example(value_of(-5e-324))
 @example(value_of(2.0**1000))

@@ -68,8 +68,6 @@ def _content(key: bytes, rank: int, at: int) -> tuple[int, bytes, int]:
         case Kind.BINARY:
             (size,) = struct.unpack_from(">I", key, at)
             subtype, start = key[at + 4], at + 5
-            if subtype == 2:  # holds its length once more, which the key counts without
-                size += 4
             raw = key[start : start + size]
             return type_byte, struct.pack("<iB", len(raw), subtype) + raw, start + size
         case Kind.OBJECT_ID:
