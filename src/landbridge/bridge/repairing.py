@@ -22,7 +22,7 @@ from landbridge.model.verification import StreamVerdict
 from landbridge.mongo.connect import Connection
 from landbridge.verify.pairs import Pair
 
-IDS_AT_ONCE = 1000
+IDS_AT_ONCE = 10_000  # of one load
 _CANONICAL = json_util.JSONOptions(
     json_mode=json_util.JSONMode.CANONICAL,
     datetime_conversion=DatetimeConversion.DATETIME_MS,

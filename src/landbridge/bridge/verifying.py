@@ -17,13 +17,14 @@ from typing import Any
 
 from landbridge import __version__
 from landbridge.bridge import mapped_verifying, repairing
-from landbridge.bridge.run import begun, finish, silent
+from landbridge.bridge.run import begun, finish
 from landbridge.bridge.verdicts import Ends, all_of, differences, verdict_of
 from landbridge.codec import names
 from landbridge.errors import LandbridgeError, UsageError
 from landbridge.mapping.document import read_mapping
 from landbridge.model.plan import Plan, Role
 from landbridge.model.settings import Settings
+from landbridge.model.summary import Progress
 from landbridge.model.verification import (
     Checked,
     Mode,
@@ -236,7 +237,11 @@ def _repaired(
     wrong = [i for i, one in enumerate(after) if one.status == "different" and differences(one)]
     if not wrong:
         return after
-    with begun(target, "verify --repair", silent) as run:
+
+    def observe(step: Progress) -> None:
+        ends.observer(Checked(step.stream, step.documents, step.total))
+
+    with begun(target, "verify --repair", observe) as run:
         for i in wrong:
             before = after[i]
             try:

@@ -81,7 +81,10 @@ def no_table(pair: Pair) -> str:
     """Say that there are no rows to look at, and what makes some."""
     name = pair.collection.name
     if pair.plan is None:
-        return f"{name} was never loaded into the schema {pair.table.schema}: run landbridge sync"
+        return (
+            f"{name} was never loaded into the schema {pair.table.schema}: run landbridge sync, or"
+            " name the mapping of an import with --mapping"
+        )
     return f"the table {pair.table} is gone: run landbridge sync with --full-refresh"
 
 
