@@ -100,6 +100,7 @@ def test_a_cutover_loads_compares_says_go_and_keeps_what_speaks_for_it(
     steps = [step["name"] for step in report["steps"]]
     assert steps == ["look", "freeze", "quiet", "sync", "verify", "still quiet", "unfreeze"]
     assert json.loads((folder / "verification.json").read_text())["status"] == "equal"
+    assert "EQUAL" in (folder / "verification.html").read_text()
     log = (folder / "cutover.log").read_text()
     assert log.splitlines()[-1].endswith(" GO")
     password = str(psycopg.conninfo.conninfo_to_dict(either_ends[3])["password"])
@@ -247,7 +248,7 @@ def test_what_was_changed_by_hand_in_the_target_is_a_no_go_and_stays(
     assert outcome.verdict == "NO-GO"
     assert outcome.verification is not None
     assert [one.id for one in outcome.verification.streams[0].different] == ['{"$numberInt":"7"}']
-    assert outcome.error is not None and "verification." in outcome.error["fix"]
+    assert outcome.error is not None and "verification.html" in outcome.error["fix"]
     assert postgres.execute("SELECT total FROM shop.orders WHERE _id = 7").fetchone() == (-1,)
     assert hooks_called(tmp_path) == ["frozen", "unfrozen NO-GO"]
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -42,6 +42,7 @@ from landbridge.model.cutover import Outcome, Quiet, Step, StepObserver, Verdict
 from landbridge.model.verification import Verification
 from landbridge.mongo.connect import Connection, connect
 from landbridge.mongo.quiet import QuietWatch, watch
+from landbridge.verify.page import page_of
 
 _log = logging.getLogger("landbridge")
 
@@ -49,8 +50,6 @@ FOLDER = Path("cutover")
 QUIET_TRIES = 3  # what was under way when writes were frozen may still come in
 NAMED_MAX = 5
 UNFREEZE = "unfreeze"
-
-Page = Callable[[Verification], str]
 
 
 def go(
@@ -63,7 +62,6 @@ def go(
     quarantine_max: int = 0,
     folder: Path = FOLDER,
     step_observer: StepObserver | None = None,
-    page: Page | None = None,
 ) -> Outcome:
     """Cut over: freeze, load what is missing, compare everything, and say whether it holds.
 
@@ -77,7 +75,6 @@ def go(
         quarantine_max: how many documents may be set aside for a GO.
         folder: where a folder for this cutover is made, with its log and its reports.
         step_observer: called when a step begins and when it ends.
-        page: makes the page of the verification that is kept in the folder.
 
     Returns:
         The verdict and all that speaks for it. A failure is a NO-GO, not raised.
@@ -92,7 +89,7 @@ def go(
     with opened(folder) as (kept, unfinished):
         evening = _Evening(
             request, quiet_seconds, on_freeze, on_unfreeze, hook_seconds, quarantine_max, kept,
-            step_observer, page,
+            step_observer,
         )  # fmt: skip
         evening.notes += [
             f"an earlier cutover was ended in the middle: see {path}" for path in unfinished
@@ -112,7 +109,6 @@ class _Evening:
     quarantine_max: int
     folder: Folder
     step_observer: StepObserver | None
-    page: Page | None
     steps: list[Step] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     errors: list[LandbridgeError] = field(default_factory=list)
@@ -231,15 +227,14 @@ class _Evening:
         with self._step("verify") as detail:
             found = way.verify("full")
             self.verification = found
-            kept = self.folder.keep(VERIFICATION_JSON, found.to_json())
-            if self.page is not None:
-                kept = self.folder.keep_text(VERIFICATION_HTML, self.page(found))
+            self.folder.keep(VERIFICATION_JSON, found.to_json())
+            page = self.folder.keep_text(VERIFICATION_HTML, page_of(found))
             if found.status != "equal":
                 raise NoGoError(
                     "source and target differ" if found.status == "different"
                     else "the comparison failed",
                     why=differences_of(found),
-                    fix=f"see {kept}",
+                    fix=f"see {page}",
                 )  # fmt: skip
             # By the log a run does not meet those again that an earlier one set aside.
             self._refuse_aside({one.collection: one.quarantined for one in found.streams})

@@ -24,7 +24,7 @@ from landbridge.bridge.cutover.folder import (
     Folder,
     opened,
 )
-from landbridge.bridge.cutover.going import FOLDER, Page, differences_of
+from landbridge.bridge.cutover.going import FOLDER, differences_of
 from landbridge.bridge.cutover.ways import Request, Way, way_of
 from landbridge.errors import LandbridgeError, RetryableError, UsageError
 from landbridge.model.amounts import count_of
@@ -32,6 +32,7 @@ from landbridge.model.cutover import Round, RoundObserver, Watch, Write
 from landbridge.model.verification import Mode, Verification
 from landbridge.mongo.connect import Connection, connect
 from landbridge.mongo.quiet import QuietWatch, watch
+from landbridge.verify.page import page_of
 
 ROUNDS_KEPT_MAX = 100  # of those that were not equal
 
@@ -44,7 +45,6 @@ def watch_cutover(
     mode: Mode = "full",
     folder: Path = FOLDER,
     round_observer: RoundObserver | None = None,
-    page: Page | None = None,
     ending: Event | None = None,
 ) -> Watch:
     """Compare both sides every so often, and say each time what was found.
@@ -56,7 +56,6 @@ def watch_cutover(
         mode: how each round compares.
         folder: where a folder for this watch is made, with its log and its reports.
         round_observer: called after each round.
-        page: makes the page of a verification that is kept in the folder.
         ending: set by another thread to end it, after the round under way.
 
     Raises:
@@ -71,7 +70,7 @@ def watch_cutover(
             fix="name both as spans of time, such as 24h and 30m",
         )
     with opened(folder, WATCH_LOG, alone=False) as (kept, _):
-        return _Watching(request, mode, kept, page).run(
+        return _Watching(request, mode, kept).run(
             for_seconds, every_seconds, round_observer, ending or Event()
         )
 
@@ -79,11 +78,10 @@ def watch_cutover(
 class _Watching:
     """A watch under way."""
 
-    def __init__(self, request: Request, mode: Mode, folder: Folder, page: Page | None) -> None:
+    def __init__(self, request: Request, mode: Mode, folder: Folder) -> None:
         self._request = request
         self._mode = mode
         self._folder = folder
-        self._page = page
         self._known: tuple[Write, ...] = ()
         self._notes: list[str] = []
 
@@ -153,9 +151,9 @@ class _Watching:
         text = f"round {last.number}: {found.status}"
         if found.status != "equal":
             text += f": {differences_of(found)}"
-            if self._page is not None and found.streams:
+            if found.streams:
                 name = f"round-{last.number:04}-{VERIFICATION_HTML}"
-                self._folder.keep_text(name, self._page(found))
+                self._folder.keep_text(name, page_of(found))
         if last.writes:
             text += f"; {written(last.writes)}"
         self._folder.say(text)
