@@ -190,6 +190,8 @@ class LateWriter:
 
     def _doom(self) -> None:
         """Name the documents that can't stay: their reference leads nowhere, or to one of these."""
+        # What is asked here has no index, and the tables no statistics yet.
+        self._connection.execute("SET LOCAL enable_hashjoin = on; SET LOCAL enable_nestloop = off")
         for late in self._late:
             if late.reference.null_dangling:
                 continue
@@ -211,17 +213,17 @@ class LateWriter:
         name = f"{late.rows.table.name.name}.{late.reference.column}"
         return self._connection.execute(
             sql.SQL(
-                "INSERT INTO landbridge.import_doomed"
+                "WITH written AS MATERIALIZED (SELECT source_id,"
+                " bool_or(main AND action = 'i') AS inserted FROM landbridge.import_journal"
+                " WHERE run_id = %(run)s AND collection = %(collection)s GROUP BY source_id)"
+                " INSERT INTO landbridge.import_doomed"
                 " (run_id, collection, source_id, place, reason, inserted, updated)"
                 " SELECT DISTINCT ON (w.source_id) %(run)s, %(collection)s, w.source_id, %(place)s,"
                 " format('%%s refers to %%s, which no row of %%s has', %(name)s::text, w.says,"
                 " %(table)s::text),"
-                " EXISTS (SELECT FROM landbridge.import_journal j WHERE j.run_id = %(run)s"
-                " AND j.main AND j.action = 'i' AND (j.collection, j.source_id)"
-                " = (%(collection)s, w.source_id)),"
-                " EXISTS (SELECT FROM landbridge.import_journal j WHERE j.run_id = %(run)s"
-                " AND (j.collection, j.source_id) = (%(collection)s, w.source_id))"
-                " FROM ({}) w (source_id, says) ON CONFLICT DO NOTHING"
+                " coalesce(j.inserted, false), j.source_id IS NOT NULL"
+                " FROM ({}) w (source_id, says) LEFT JOIN written j ON j.source_id = w.source_id"
+                " ON CONFLICT DO NOTHING"
             ).format(documents),
             {
                 "run": self._run,

@@ -33,6 +33,8 @@ REFUSED_SHOWN_MAX = 100
 
 _Group = tuple[TableName, str, list[int]]  # consecutive entries of one table and action
 
+# The journal meets the doomed as a whole; rows are looked up by their keys after that.
+_JOINED = "SET LOCAL enable_hashjoin = on; SET LOCAL enable_nestloop = off"
 _STAGE = quoting.name("pg_temp", "lb_undo")
 _ENTRIES = """
 SELECT id, table_schema, table_name, action FROM landbridge.import_journal
@@ -128,9 +130,10 @@ class Undo:
         """
         told = faults.translated("the import could not be taken back")
         with told, self._connection.transaction():
-            self._connection.execute(SETTINGS)
+            self._connection.execute(_JOINED)
             chunk = CHUNK_TOGETHER if together else CHUNK
             entries = self._connection.execute(self._query, (self._run, before, chunk)).fetchall()
+            self._connection.execute(SETTINGS)
             groups: list[_Group] = []
             for number, schema, table, action in entries:
                 name = TableName(schema, table)

@@ -36,6 +36,7 @@ Connection = psycopg.Connection[Any]
 # Small batches meet large tables by their keys. The text of values must not go by the session.
 SETTINGS = """
 SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off;
+SET LOCAL enable_nestloop = on;
 SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO, YMD'; SET LOCAL IntervalStyle = 'iso_8601';
 SET LOCAL extra_float_digits = 1; SET LOCAL bytea_output = 'hex'; SET LOCAL lock_timeout = '60s';
 """
@@ -137,8 +138,7 @@ class Upserter:
         old = any(state != "i" for state in states.values())
         for table in children:
             if old:
-                gone = self._connection.execute(table.remove_gone(main), self._origin(table))
-                numbers = [n for (n,) in gone]
+                numbers = self._remove_gone(table, main)
                 touched.update(numbers)
                 written.rows.setdefault(table.shape.table.name.name, RowCounts()).deleted += len(
                     numbers
@@ -153,6 +153,17 @@ class Upserter:
         written.inserted, written.updated = found.count("i"), found.count("u")
         written.unchanged = found.count("=")
         return written
+
+    def _remove_gone(self, table: Statements, main: Statements) -> list[int]:
+        """Delete rows that are no longer in their arrays; return the documents' numbers."""
+        parent = table.shape.parent
+        by_key = any(key.columns[0] == parent for key in table.shape.table.keys)
+        if not by_key:  # there may be no index at all: then the table is read once, not by row
+            self._connection.execute("SET LOCAL enable_hashjoin = on")
+        gone = self._connection.execute(table.remove_gone(main), self._origin(table)).fetchall()
+        if not by_key:
+            self._connection.execute("SET LOCAL enable_hashjoin = off")
+        return [n for (n,) in gone]
 
     def _take_numbers(self, main: Statements) -> None:
         known, new = main.take_numbers()
