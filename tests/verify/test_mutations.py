@@ -136,11 +136,13 @@ def test_every_change_is_named(
     exact.things.insert_many([document(number) for number in range(DOCUMENTS)], ordered=False)
     load(mongo_uri, postgres_uri, schema="plain")
     load(mongo_uri, postgres_uri, schema="raw", raw="bson")
+    hashes_before: list[str | None] = []
     for schema in ("plain", "raw"):
         before = verdict(full, mongo_uri, postgres_uri, schema)
         assert before.status == "equal"
         assert before.source_count == DOCUMENTS
         assert before.source_hash == before.target_hash
+        hashes_before.append(before.target_hash)
 
     ids = random.Random(SEED).sample(exact.things.distinct("_id"), EACH * 14)
     changed: dict[str, list[Any]] = {}
@@ -156,9 +158,11 @@ def test_every_change_is_named(
         )
 
     after = verdict(full, mongo_uri, postgres_uri, "raw")
+    assert after.source_hash != after.target_hash
     assert set(after.missing) == set(map(text, missing))
     assert set(after.extra) == set(map(text, extra))
     told = {one.id: one.fields for one in after.different}
+    assert after.target_hash not in hashes_before  # rows left it
     for name, those in changed.items():
         assert [told.get(text(one), ()) for one in those] == [(FIELD[name],)] * EACH, name
     assert len(told) == EACH * len(changed)

@@ -355,8 +355,8 @@ def _judge(
             known = quarantine.set_aside(session.connection, pair.stream_id, missing)
     equal = sum(one.equal for one in done) + settled.equal
     quarantined = sum(one in known for one in missing)
-    source_sum = sum(int(one.source_sum, 16) for one in done) + settled.digests
-    target_sum = sum(int(one.target_sum, 16) for one in done) + settled.digests
+    source_sum = sum(int(one.source_sum, 16) for one in done) + settled.source_sum
+    target_sum = sum(int(one.target_sum, 16) for one in done) + settled.target_sum
     more_missing, more_extra, more_different = _total(done)
     both = equal + len(settled.different) + len(settled.restless) + more_different
     restless = tuple(identity.words(value) for value in settled.restless)

@@ -40,7 +40,8 @@ class Settled:
     """What became of the documents that differed at first."""
 
     equal: int = 0
-    digests: int = 0  # of those that are equal, to be added to both sides' sums
+    source_sum: int = 0  # of the digests of all documents that were looked at
+    target_sum: int = 0  # of their rows
     missing: list[Value | None] = field(default_factory=list)
     extra: list[Value | None] = field(default_factory=list)
     different: list[tuple[Value | None, tuple[str, ...]]] = field(default_factory=list)
@@ -173,7 +174,9 @@ class Looker:
         if differing(self.shape, document, now.found(self.shape)):
             return False
         settled.equal += 1
-        settled.digests += _digest(self.shape, document)
+        digest = _digest(records.of_document(self.shape, document))
+        settled.source_sum += digest
+        settled.target_sum += digest
         return True
 
     def _as_many_are_equal(self, now: Looked, settled: Settled) -> bool:
@@ -183,10 +186,15 @@ class Looker:
         if wanted != sorted(records.of_rows(self.shape, 0, one) for one in copies):
             return False
         settled.equal += len(wanted)
-        settled.digests += sum(_digest(self.shape, one) for one in now.documents)
+        settled.source_sum += sum(map(_digest, wanted))
+        settled.target_sum += sum(map(_digest, wanted))
         return True
 
     def _differs(self, key: bytes, now: Looked, settled: Settled) -> None:
+        for one in now.documents:
+            settled.source_sum += _digest(records.of_document(self.shape, one))
+        for table, content in now.rows:
+            settled.target_sum += _digest(records.of_rows(self.shape, table, _copied(content)))
         value = self._id(key, now)
         rows = sum(table == 0 for table, _ in now.rows)
         if not now.documents:
@@ -231,8 +239,8 @@ class Looker:
         return None if found is None else ClusterTime(found.time, found.inc)
 
 
-def _digest(shape: Shape, document: bytes) -> int:
-    return int.from_bytes(records.of_document(shape, document)[-17:-1], "little")
+def _digest(record: bytes) -> int:
+    return int.from_bytes(record[-17:-1], "little")
 
 
 def _copied(fields: Sequence[bytes | None]) -> bytes:
