@@ -114,7 +114,9 @@ def test_reports_and_archives_give_their_times(
     }
 
 
-@pytest.mark.parametrize("text", [None, "not JSON", "[]", "{}", '{"streams": []}'])
+@pytest.mark.parametrize(
+    "text", [None, "not JSON", "[]", "{}", '{"streams": []}', '{"dry_run": true, "files": []}']
+)
 def test_a_report_that_is_none_is_a_clear_error(
     landbridge: Run,
     shop: Source,

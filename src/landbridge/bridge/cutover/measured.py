@@ -114,10 +114,12 @@ def _add_report(found: Measurements, report: dict[str, Any], database: str, at: 
         taken = [_add_report(found, part, database, at) for part in parts if part]
         return any(taken)
     if "files" in report:
-        return _add_files(found, report | {"finished_at": report.get("finished_at") or at})
+        return not report.get("dry_run") and _add_files(
+            found, report | {"finished_at": report.get("finished_at") or at}
+        )
     streams = report.get("streams")
-    if not isinstance(streams, list) or not streams:
-        return False
+    if not isinstance(streams, list) or not streams or "seconds" not in streams[0]:
+        return False  # nothing was done, as in the plan of a sync
     verified = "source_count" in streams[0]
     each = {}
     for stream in streams:
