@@ -26,11 +26,17 @@ from landbridge.verify.shown import shown
 SAMPLE = 20_000  # documents, and rows
 COUNTED_MAX = 2_000  # distinct values of a sample, up to which all are counted
 GROUPED_MAX = 50  # distinct values, up to which each is counted
+FEW = 10  # distinct values that are counted, however seldom they come
 GROUPED_BYTES_MAX = 200  # longer texts are no group
 PIPELINES_AT_ONCE = 50
 _COUNTABLE = ("whole", "real", "numeric", "text", "bool", "time", "hex", "uuid")
 _GROUPED = ("text", "bool")
 _SIGN_OF_NUL = "\N{SYMBOL FOR NULL}"
+
+
+def tells_groups(distinct: int, values: int) -> bool:
+    """Whether the values of a column are few enough, and come often enough, to count each."""
+    return distinct <= GROUPED_MAX and (distinct <= FEW or 2 * distinct <= values)
 
 
 _Groups = dict[Any, tuple[int | None, int | None]]  # value: how often, on both sides
@@ -84,7 +90,7 @@ def compare(
     there = _sample_target(target, rows, asked)
     grouped, counted = [], []
     for i, one in enumerate(chosen):
-        if one.asked.shape in _GROUPED and there[i].distinct <= GROUPED_MAX:
+        if one.asked.shape in _GROUPED and tells_groups(there[i].distinct, there[i].values):
             grouped.append(i)
         elif one.exact and there[i].distinct <= min(COUNTED_MAX, there[i].values // 4):
             counted.append(i)

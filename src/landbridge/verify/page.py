@@ -29,8 +29,10 @@ h1 { font-size: 1.6rem; margin: 0 } h2 { font-size: 1.2rem; margin: 2.5rem 0 .5r
 h3 { font-size: 1rem; margin: 1.2rem 0 .3rem }
 table { border-collapse: collapse; margin: .3rem 0; display: block; overflow-x: auto }
 th, td { text-align: left; padding: .2rem .8rem .2rem 0; border-bottom: 1px solid var(--line);
-  vertical-align: top; overflow-wrap: anywhere }
-th { font-weight: 600 } .n { text-align: right; font-variant-numeric: tabular-nums }
+  vertical-align: top; overflow-wrap: break-word }
+th { font-weight: 600 }
+.n { text-align: right; font-variant-numeric: tabular-nums }
+@media screen { .n, .verdict { white-space: nowrap } }
 code, .id { font: .9em ui-monospace, monospace; overflow-wrap: anywhere }
 .equal { color: var(--good) } .different, .failed { color: var(--bad) }
 tr.apart { background: var(--soft) } .verdict { font-weight: 700 }

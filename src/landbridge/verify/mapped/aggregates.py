@@ -123,7 +123,8 @@ def _distinct(
         return
     values = {shown(value): count for value, count in tally.values.items()}
     short = all(len(str(value).encode()) <= cardinality.GROUPED_BYTES_MAX for value in tally.values)
-    if one.shape in ("text", "bool") and len(values) <= cardinality.GROUPED_MAX and short:
+    grouped = cardinality.tells_groups(len(values), sum(values.values()))
+    if one.shape in ("text", "bool") and grouped and short:
         there = {shown(v): n for v, n in cardinality.groups_of(connection, relation, one)}
         if len(there) <= cardinality.GROUPED_MAX:
             yield Aggregate(one.name, {}, "distinct", len(values), len(there), tally.judged)
