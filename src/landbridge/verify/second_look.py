@@ -120,6 +120,8 @@ class Looker:
                 continue
             mark = now.mark
             if now in known or before[key] == mark:
+                if now not in known:  # what is in quarantine is no part of either side's hash
+                    self._add_to_sums(now, settled)
                 self._differs(key, now, settled)
             elif last:
                 settled.restless.append(self._id(key, now))
@@ -190,11 +192,13 @@ class Looker:
         settled.target_sum += sum(map(_digest, wanted))
         return True
 
-    def _differs(self, key: bytes, now: Looked, settled: Settled) -> None:
+    def _add_to_sums(self, now: Looked, settled: Settled) -> None:
         for one in now.documents:
             settled.source_sum += _digest(records.of_document(self.shape, one))
         for table, content in now.rows:
             settled.target_sum += _digest(records.of_rows(self.shape, table, _copied(content)))
+
+    def _differs(self, key: bytes, now: Looked, settled: Settled) -> None:
         value = self._id(key, now)
         rows = sum(table == 0 for table, _ in now.rows)
         if not now.documents:
