@@ -7,7 +7,7 @@ import struct
 from random import Random
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests import strategies
 from tests.plans import plan_for
@@ -32,7 +32,7 @@ def shape_of(plan: Plan) -> Shape:
 @st.composite
 def shapes(draw: st.DrawFn, documents: list[bytes]) -> Shape:
     """Make a shape from some of the documents, so that the others may have no place."""
-    settings = Settings(
+    chosen = Settings(
         nested=draw(st.sampled_from(("plain", "extended"))),
         nul=draw(st.sampled_from(("quarantine", "escape"))),
         flatten_depth=draw(st.integers(0, 2)),
@@ -41,11 +41,11 @@ def shapes(draw: st.DrawFn, documents: list[bytes]) -> Shape:
     roles = draw(st.lists(st.sampled_from((Role.SOURCE_BSON, Role.SOURCE_DOCUMENT)), unique=True))
     plan = plan_for(
         documents[: draw(st.integers(0, len(documents)))] + documents[:1],
-        settings,
+        chosen,
         choose=Random(draw(st.integers(0, 1 << 32))).choice,
         roles=roles,
         rest=draw(st.booleans()),
-        depth=settings.flatten_depth,
+        depth=chosen.flatten_depth,
         children=draw(st.booleans()),
     )
     return shape_of(plan)
@@ -60,12 +60,14 @@ def both(shape: Shape, documents: list[bytes]) -> None:
     assert sorted(records.read(one[0])) == sorted(records.read(two[0]))
 
 
+@settings(max_examples=50)
 @given(st.data())
 def test_records_of_documents(data: st.DataObject) -> None:
     documents = data.draw(st.lists(strategies.documents(), min_size=1, max_size=4))
     both(data.draw(shapes(documents)), documents)
 
 
+@settings(max_examples=50)
 @given(st.data())
 def test_records_of_broken_documents(data: st.DataObject) -> None:
     sound = data.draw(st.lists(strategies.documents(deep=False), min_size=1, max_size=3))
