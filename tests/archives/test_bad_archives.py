@@ -109,7 +109,7 @@ def test_told_before_anything_is_touched(
 @pytest.mark.parametrize(
     ("files", "text"),
     [
-        ({}, "the place is empty or does not exist"),
+        ({}, "it is missing, or no file is directly in it"),
         ({"notes.txt": b"x"}, "it holds 1 other files"),
         ({"users.bson": b"x", "users.metadata.json": b"{}"}, "mongodump"),
     ],

@@ -107,7 +107,8 @@ def _error(taken: TakenBack, run: str) -> dict[str, str] | None:
     first = next(iter(taken.refused.values()), None)
     named = f"; the first is {first.table} {first.key}: {first.reason}" if first else ""
     return RefusedError(
-        f"{taken.refused_count} rows of the import {run} were not taken back",
-        why=f"they were changed since, or other rows refer to them{named}",
-        fix="mend or remove those rows by hand, then undo again: the others are done",
+        f"{taken.refused_count} changes of the import {run} were not taken back",
+        why=f"those rows were changed since, or other rows refer to them{named}",
+        fix="undo later imports first, mend or remove the rows that were changed by hand, "
+        "then undo again: the others are done",
     ).to_json()

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from landbridge.cli.command import Command, choice, common_options, option, selection_options
 from landbridge.cli.ends import (
@@ -23,7 +24,7 @@ from landbridge.cli.ends import (
     find_target,
     is_named,
 )
-from landbridge.cli.shaping import DEFAULTS, care_options, shape_options
+from landbridge.cli.shaping import CARE, DEFAULTS, SHAPE, care_options, shape_options
 from landbridge.cli.sync import split_names
 from landbridge.errors import UsageError
 from landbridge.mapping import rules
@@ -81,8 +82,9 @@ BATCH_SIZE = 500
     default="continue",
     show_default=True,
     group=HOW,
-    help="A line that is no document: set it aside in quarantine, or read everything first and "
-    "stop at the first such line, with nothing written.",
+    help="A line that is no document: read everything first and stop at the first one, with "
+    "nothing written, or set it aside in quarantine and go on. With --mapping also a document "
+    "that does not fit.",
 )
 @option(
     "--full-refresh", is_flag=True, group=HOW, help="Forget what was loaded, and load all again."
@@ -117,7 +119,7 @@ BATCH_SIZE = 500
     default="quarantine",
     show_default=True,
     group=MAPPED,
-    help="A reference to a document that is not there: set its document aside, or leave it NULL.",
+    help="A reference to a document that is not there: leave it NULL, or set its document aside.",
 )
 @option(
     "--undo",
@@ -164,15 +166,16 @@ def import_(
 
     \b
     Examples:
-      landbridge import --input output/20260115T090000Z --to postgresql://localhost/bi
+      landbridge import --input output/2026-01-15T09-00-00Z --to postgresql://localhost/bi
       landbridge import --input s3://archive/shop --collections users,orders --dry-run
-      landbridge import --input output/20260115T090000Z --mapping mapping.yml --batch-size 500
+      landbridge import --input output/2026-01-15T09-00-00Z --mapping mapping.yml --batch-size 500
       landbridge import --undo 5f0c7a0e-2b1d-4a59-8f5e-0d8d7f8f3c11
     """
     if undo is not None:
         _check_alone(place, source, mapping)
         return _undo(find_target(target), undo, as_json)
     _check_ends(place, source, schema, mapping)
+    _check_way(mapping)
     to_end = find_target(target)
     from_uri = find_source(source).uri if place is None else None
     settings = Settings(
@@ -276,7 +279,7 @@ def _check_ends(
         raise UsageError(
             "--input is missing",
             why="nothing says where the documents are",
-            fix="name the folder that landbridge export wrote: --input output/20260115T090000Z",
+            fix="name the folder that landbridge export wrote: --input output/2026-01-15T09-00-00Z",
         )
     if mapping is not None and schema is not None:
         raise UsageError(
@@ -284,6 +287,27 @@ def _check_ends(
             why="the mapping names the schema of its tables",
             fix="leave --schema out, or change the schema in the mapping",
         )
+
+
+def _check_way(mapping: str | None) -> None:
+    """Refuse what would be passed over: flags of the other way to load."""
+    context = click.get_current_context()
+    for option_ in context.command.params:
+        if context.get_parameter_source(option_.name or "") is not ParameterSource.COMMANDLINE:
+            continue
+        flag, group = option_.opts[0], getattr(option_, "group", "")
+        if mapping is None and group == MAPPED:
+            raise UsageError(
+                f"{flag} cannot be used without --mapping",
+                why="it is about tables that exist already, which a mapping names",
+                fix=f"name the mapping by --mapping, or leave {flag} out",
+            )
+        if mapping is not None and (group in (SHAPE, CARE) or flag in ("--load", "--full-refresh")):
+            raise UsageError(
+                f"{flag} cannot be used with --mapping",
+                why="it is about tables that landbridge makes",
+                fix=f"leave {flag} out: the mapping says what becomes of a document",
+            )
 
 
 def _read_text(path: str) -> str:

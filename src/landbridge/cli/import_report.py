@@ -33,7 +33,13 @@ def show_import(summary: Summary, *, target_hint: str) -> None:
         return
     if any(stream.tally.quarantined for stream in summary.streams):
         click.echo(f"next: landbridge quarantine list{target_hint}")
-    click.echo(f"to take it back: landbridge import --undo {summary.run}{target_hint}")
+    if _wrote(summary):
+        click.echo(f"to take it back: landbridge import --undo {summary.run}{target_hint}")
+
+
+def _wrote(summary: Summary) -> bool:
+    tables = [counts for stream in summary.streams for counts in stream.rows.values()]
+    return any(counts[name] for counts in tables for name in ("inserted", "updated", "deleted"))
 
 
 def _show_rows(summary: Summary) -> None:
@@ -99,11 +105,12 @@ def show_undo(summary: UndoSummary) -> None:
     )
     for note in summary.notes:
         click.echo(printable(redact(note)))
-    for row in summary.refused:
-        click.echo(printable(f"  {row.table} {row.key}: {row.reason}"))
+    # A row that the import wrote twice, as for a reference set later, is refused twice.
+    for line in dict.fromkeys(f"  {row.table} {row.key}: {row.reason}" for row in summary.refused):
+        click.echo(printable(line))
     more = summary.refused_count - len(summary.refused)
     if more > 0:
-        click.echo(f"  and {count_of(more, 'more row')} that stayed")
+        click.echo(f"  and {count_of(more, 'more change')} that stayed")
     if summary.error is not None:
         label = click.style("error:", fg="red", bold=True)
         click.echo(f"{label} {printable(redact(summary.error['message']))}", err=True)

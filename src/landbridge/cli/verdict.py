@@ -7,6 +7,7 @@ Promises  A difference is never shown by colour alone. What is left out of a lis
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -41,16 +42,30 @@ def verification_document(verification: Verification) -> dict[str, Any]:
     return replace(verification, streams=streams).to_json()
 
 
-def show_verification(verification: Verification) -> None:
-    """Print what was found, the counts first and the verdict last."""
+def show_verification(verification: Verification, *, mapping: str | None = None) -> None:
+    """Print what was found, the counts first and the verdict last; `mapping` is its file."""
     for stream in verification.streams:
         click.echo(printable(count_line(stream)))
     for stream in verification.streams:
         _show_stream(stream)
     for note in verification.notes:
         click.echo(f"note: {printable(redact(note))}")
+    step = _next_step(verification, mapping)
+    if step:
+        click.echo(f"next: {step}")
     click.echo()
     click.echo(verdict_line(verification))
+
+
+def _next_step(verification: Verification, mapping: str | None) -> str:
+    """Return the command that helps with what differs, to be given the same ends."""
+    apart = [stream for stream in verification.streams if stream.status == "different"]
+    way = "" if mapping is None else f" --mapping {shlex.quote(mapping)}"
+    if any(stream.mode in ("count", "aggregate") for stream in apart):
+        return f"landbridge verify{way} --mode full"
+    if mapping is None:
+        return "landbridge verify --mode full --repair" if apart else ""
+    return f"landbridge import{way}" if any(s.missing or s.different for s in apart) else ""
 
 
 def count_line(stream: StreamVerdict) -> str:

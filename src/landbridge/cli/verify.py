@@ -151,7 +151,7 @@ def verify(
     if as_json:
         click.echo(json.dumps(verification_document(verification)))
     else:
-        show_verification(verification)
+        show_verification(verification, mapping=mapping)
     return 0 if verification.status == "equal" else 1
 
 

@@ -189,9 +189,11 @@ def _nothing(store: Store, names: Sequence[str]) -> ArchiveMissingError:
             why="it is what mongodump writes, which is BSON",
             fix="restore it with mongorestore and import with --from, or export with landbridge",
         )
-    why = f"it holds {len(names)} other files" if names else "the place is empty or does not exist"
+    why = "it is missing, or no file is directly in it"
+    if names:
+        why = f"it holds {len(names)} other files"
     return ArchiveMissingError(
         f"there is no archive in {store.place}",
         why=f"{why}; an archive holds .jsonl or .json files, also .gz or .zst",
-        fix="check the path: it is the folder that the export named at its end",
+        fix="check the path: it is the folder of one export, such as output/2026-01-15T09-00-00Z",
     )

@@ -236,5 +236,6 @@ def _translated(what: str) -> Iterator[None]:
         raise StorageError(
             what,
             why=why,
-            fix="check AWS_ENDPOINT_URL, AWS_REGION and the network, and run the command again",
+            fix="check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION, AWS_ENDPOINT_URL "
+            "and the network, and run the command again",
         ) from error

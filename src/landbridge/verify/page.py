@@ -38,8 +38,10 @@ code, .id { font: .9em ui-monospace, monospace; overflow-wrap: anywhere }
 tr.apart { background: var(--soft) } .verdict { font-weight: 700 }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: 0 1.5rem; margin: 1rem 0 }
 dt { font-weight: 600 } dd { margin: 0; overflow-wrap: anywhere } ul { padding-left: 1.2rem }
-@media print { body { margin: 0; max-width: none; font-size: 10pt } h2 { break-after: avoid }
-  table { display: table } tr { break-inside: avoid } }
+@page { size: A4 landscape; margin: 12mm }
+@media print { body { margin: 0; max-width: none; padding: 0; font-size: 8pt }
+  table { display: table } tr { break-inside: avoid } h2, h3 { break-after: avoid }
+  td { overflow-wrap: anywhere } }
 """
 
 

@@ -18,6 +18,7 @@ from landbridge.model.cutover import CutoverPlan, Measured, Part
 
 COLLECTIONS_NAMED_MAX = 12
 UNKNOWN = "not measured"
+_KEPT = " --json > verify.json"  # of a verification the target keeps no history
 DRY_RUN_AT, REHEARSAL_AT, FREEZE_AT = "T-48h", "T-24h", "T-1h"
 
 
@@ -123,17 +124,20 @@ def _what_moves(plan: CutoverPlan, flags: Flags) -> str:
     rows.append(["**all**", f"{documents:,}", length, *whole, f"{_all_aside(plan):,}"])
     text = f"## What moves\n\n{_table(heads, rows)}"
     lines = [
-        f"- {work}: `{command_of(work, flags)}`"
+        f"- {work}: `{command_of(work, flags)}{_KEPT if work == 'verify' else ''}`"
         for work, seconds in zip(plan.works, each, strict=True)
         if seconds is None
     ]
     if lines:
         text += "\nNot measured yet for all collections; this does it:\n\n"
         text += "\n".join(lines) + "\n"
+        if plan.seconds_of("verify") is None:
+            text += "\nThen make this plan again, with `--report verify.json`.\n"
     measured = [one.at for part in plan.parts for one in part.measured.values()]
     if measured:
         text += f"\nTimes are of runs between {_day(min(measured))} and {_day(max(measured))} UTC."
-        text += " Where collections go side by side, all take less than their sum.\n"
+        text += " Where collections go side by side, all take less than their sum."
+        text += " A load that found its rows there already was shorter than one of new rows.\n"
     return text
 
 
