@@ -273,4 +273,4 @@ def test_too_many_differences_are_counted(
         5,
     )
     assert (found.source_count, found.target_count) == (18, 12)
-    assert found.notes == ("5 more documents differ: too many to name each",)
+    assert found.notes == ("5 more documents differ: too many, or without an id, to name",)

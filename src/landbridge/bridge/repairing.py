@@ -12,7 +12,6 @@ from dataclasses import replace
 
 import bson
 from bson import json_util
-from bson.codec_options import DatetimeConversion
 from bson.errors import BSONError
 
 from landbridge.bridge.run import Run, job_of, source_of
@@ -20,14 +19,10 @@ from landbridge.engine import repairing
 from landbridge.model.settings import Settings
 from landbridge.model.verification import StreamVerdict
 from landbridge.mongo.connect import Connection
+from landbridge.verify.identity import CANONICAL
 from landbridge.verify.pairs import Pair
 
 IDS_AT_ONCE = 10_000  # of one load
-_CANONICAL = json_util.JSONOptions(
-    json_mode=json_util.JSONMode.CANONICAL,
-    datetime_conversion=DatetimeConversion.DATETIME_MS,
-    document_class=dict,
-)
 
 
 def repair(run: Run, mongo: Connection, pair: Pair, verdict: StreamVerdict) -> tuple[str, ...]:
@@ -59,6 +54,6 @@ def _documents(ids: Sequence[str]) -> list[bytes]:
 def _document(text: str) -> bytes | None:
     """Return `{_id: …}` of an id as reports write it; None where that can't be read back."""
     try:
-        return bson.encode({"_id": json_util.loads(text, json_options=_CANONICAL)})
+        return bson.encode({"_id": json_util.loads(text, json_options=CANONICAL)})
     except (BSONError, ValueError, TypeError):
         return None  # it stays different, and the report says so

@@ -20,7 +20,7 @@ from landbridge.bridge import mapped_verifying, repairing
 from landbridge.bridge.run import begun, finish
 from landbridge.bridge.verdicts import Ends, all_of, differences, verdict_of
 from landbridge.codec import names
-from landbridge.errors import LandbridgeError, UsageError
+from landbridge.errors import LandbridgeError, UnsupportedError, UsageError
 from landbridge.mapping.document import read_mapping
 from landbridge.model.plan import Plan, Role
 from landbridge.model.settings import Settings
@@ -218,7 +218,14 @@ def _compared(ends: Ends, pair: Pair, mode: Mode, named: Sequence[NamedAggregate
         if mode == "aggregate":
             mine = [one for one in named if one.collection == pair.collection.name]
             return figures.compare(ends.mongo, session.connection, pair, mine)
-        return replace(counts.compare(ends.mongo, session.connection, pair), mode=mode)
+        counted = counts.compare(ends.mongo, session.connection, pair)
+    if mode in ("hash", "full") and counted.target_count:  # of no rows, a count tells all
+        raise UnsupportedError(
+            f"{pair.collection.stream} cannot be compared document by document",
+            why="its documents have no _id",
+            fix="compare its figures: --mode aggregate",
+        )
+    return replace(counted, mode=mode)
 
 
 def _has_ids(plan: Plan) -> bool:

@@ -55,7 +55,7 @@ class StreamVerdict:
     missing: tuple[str, ...] = ()  # ids of documents that have no row
     extra: tuple[str, ...] = ()  # ids of rows that have no document
     different: tuple[Difference, ...] = ()
-    unnamed: int = 0  # documents that differ as well: too many to name each
+    unnamed: int = 0  # that differ as well: too many to name each, or without an id
     aggregates: tuple[Aggregate, ...] = ()
     restless: tuple[str, ...] = ()  # ids of documents that were written all the while: not judged
     rechecked: int = 0  # documents that differed at first, and were looked at again

@@ -235,9 +235,10 @@ def _joined(comparison: Comparison, number: int, documents: int, joined: Joined)
     suspects: list[str] = []
     unnamed: list[int] = []
     for keys in differing:
-        suspects += (key.hex() for key in keys[:left])
-        unnamed.append(max(0, len(keys) - left))
-        left = max(0, left - len(keys))
+        found = [key for key in keys if key]  # without an id nothing can be looked at again
+        suspects += (key.hex() for key in found[:left])
+        unnamed.append(len(keys) - len(found[:left]))
+        left = max(0, left - len(found))
     return Compared(
         number,
         documents,
@@ -364,7 +365,7 @@ def _judge(
     if restless:
         notes = (f"{len(restless)} documents were written all the while and could not be judged",)
     if unnamed := more_missing + more_extra + more_different:
-        notes = (*notes, f"{unnamed} more documents differ: too many to name each")
+        notes = (*notes, f"{unnamed} more documents differ: too many, or without an id, to name")
     return StreamVerdict(
         database=pair.collection.database,
         collection=pair.collection.name,
@@ -379,7 +380,8 @@ def _judge(
         unnamed=unnamed,
         restless=restless,
         rechecked=len(suspects),
-        source_hash=f"{source_sum & MASK:032x}" if mode == "full" else None,
-        target_hash=f"{target_sum & MASK:032x}" if mode == "full" else None,
+        # What has no name was not looked at again, and is in neither sum: it would look equal.
+        source_hash=f"{source_sum & MASK:032x}" if mode == "full" and not unnamed else None,
+        target_hash=f"{target_sum & MASK:032x}" if mode == "full" and not unnamed else None,
         notes=notes,
     )

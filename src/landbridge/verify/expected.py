@@ -20,6 +20,7 @@ from landbridge.verify.bson import Value, id_of, members
 from landbridge.verify.shape import Mode, Node, Part, Place, Shape
 
 ID = b"_id"
+NO_COLUMN = 0xFFFF  # in a key: the table has no column for ids of this kind, so no row has it
 _ELEMENT = b"value"  # the name of an array's element that is no object
 _EMPTY_OBJECT_BYTES = 5
 
@@ -73,7 +74,7 @@ def expected(shape: Shape, document: bytes) -> Expected:
                 found.cells[cell] = Wanted(b"j" + tree)
             case Part.HASH:
                 found.cells[cell] = Wanted(b"u" + murmur3_128(shape.seed, document))
-    found.key = _key(shape, found)
+    found.key = _key(shape, found, document)
     return found
 
 
@@ -82,15 +83,18 @@ def key_of_document(shape: Shape, document: bytes) -> bytes:
     found = Expected()
     if (identity := id_of(document)) is not None:
         _members(shape, found, (0, 0), iter([(ID, identity)]), shape.main.root)
-    return _key(shape, found)
+    return _key(shape, found, document)
 
 
-def _key(shape: Shape, found: Expected) -> bytes:
-    return key_of(
+def _key(shape: Shape, found: Expected, document: bytes) -> bytes:
+    key = key_of(
         (index, found.cells[Cell(0, 0, index)].written)
         for index, column in enumerate(shape.main.columns)
         if column.part is Part.ID and Cell(0, 0, index) in found.cells
     )
+    if key or (value := id_of(document)) is None:
+        return key
+    return pack("<HB", NO_COLUMN, value.type_byte) + value.raw
 
 
 def key_of(ids: Iterable[tuple[int, bytes]]) -> bytes:

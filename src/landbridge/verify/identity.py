@@ -7,40 +7,64 @@ Promises  MongoDB finds the document by the value that is returned.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from struct import pack
 from uuid import UUID
 
 from bson import Decimal128, encode, json_util
+from bson.codec_options import DatetimeConversion
+from bson.errors import BSONError
 
 from landbridge.model.kinds import Kind
 from landbridge.verify import trees
 from landbridge.verify.bson import Value, document, id_of
+from landbridge.verify.expected import NO_COLUMN
 from landbridge.verify.shape import Form, Mode, Part, Place, Shape
 
+CANONICAL = json_util.JSONOptions(
+    json_mode=json_util.JSONMode.CANONICAL,
+    datetime_conversion=DatetimeConversion.DATETIME_MS,
+    document_class=dict,
+)
 _MS_OF_2000 = 946_684_800_000
 _ORDERED_TEXT = frozenset({Kind.STRING, Kind.OBJECT_ID})
 
 
 def split_key(key: bytes) -> tuple[int, bytes] | None:
-    """Return the column of a record's key and what stands there; None where there is no id."""
-    return (int.from_bytes(key[:2], "little"), key[2:]) if key else None
+    """Return the column of a record's key and what stands there; None where no row has the id."""
+    column = int.from_bytes(key[:2], "little")
+    return (column, key[2:]) if key and column != NO_COLUMN else None
 
 
 def of_key(shape: Shape, key: bytes) -> Value | None:
-    """Return the id that a record's key tells."""
-    parts = split_key(key)
-    return None if parts is None else value_of(shape, *parts)
+    """Return the id that a record's key tells, the likeliest where it may be several."""
+    return next(all_of_key(shape, key), None)
+
+
+def all_of_key(shape: Shape, key: bytes) -> Iterator[Value]:
+    """Yield every id that a record's key may tell: text may be a string, or another id's words."""
+    if int.from_bytes(key[:2], "little") == NO_COLUMN:
+        body = key[2:3] + b"_id\0" + key[3:] + b"\0"
+        found = id_of((len(body) + 4).to_bytes(4, "little") + body)
+        yield from [] if found is None else [found]
+    elif (parts := split_key(key)) is not None:
+        yield from _values_of(shape, *parts)
 
 
 def value_of(shape: Shape, column: int, content: bytes) -> Value | None:
     """Return the id that a field of an id's column tells; None where no kind of id fits it."""
-    places = _places(shape)
+    return next(_values_of(shape, column, content), None)
+
+
+def _values_of(shape: Shape, column: int, content: bytes) -> Iterator[Value]:
     form = shape.main.columns[column].form
-    for (kind, subtype), place in places.items():
+    # Any text is a string: it is one where it is nothing else.
+    for (kind, subtype), place in sorted(
+        _places(shape).items(), key=lambda one: one[0][0] is Kind.STRING
+    ):
         if place.column == column and (value := _value(kind, subtype, place, form, content, shape)):
-            return value
-    return None
+            yield value
 
 
 def _places(shape: Shape) -> dict[tuple[Kind, int], Place]:
@@ -83,8 +107,8 @@ def _value(
 def _of_words(content: bytes, kind: Kind) -> Value | None:
     """Return the value that canonical extended JSON names, if it is of that kind."""
     try:
-        found = id_of(encode({"_id": json_util.loads(content.decode())}))
-    except (ValueError, TypeError):
+        found = id_of(encode({"_id": json_util.loads(content.decode(), json_options=CANONICAL)}))
+    except (ValueError, TypeError, BSONError):
         return None
     return found if found is not None and found.kind is kind else None
 

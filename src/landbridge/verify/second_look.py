@@ -92,6 +92,7 @@ class Looker:
             looked = time.monotonic()
             self._wait_for_follower(stopping)
             self.pair, self.shape = self.as_it_is()  # a run may have changed the columns
+            before = {self._key_now(key): mark for key, mark in before.items()}
             last = looked - began > PATIENCE_SECONDS
             before = {
                 key: mark
@@ -101,6 +102,13 @@ class Looker:
             if before:
                 time.sleep(max(0.0, looked + PAUSE_SECONDS - time.monotonic()))
         return settled
+
+    def _key_now(self, key: bytes) -> bytes:
+        """Return the key by which a document is known now, if no row could have its id before."""
+        value = identity.of_key(self.shape, key)
+        if value is None or identity.split_key(key) is not None:
+            return key
+        return key_of_document(self.shape, identity.id_document(value))
 
     def _unsettled(
         self,
@@ -116,7 +124,7 @@ class Looker:
         known = self._set_aside(looks.values())
         for key in keys:
             now = looks[key]
-            if self._is_equal(now, settled):
+            if self._is_equal(key, now, settled):
                 continue
             mark = now.mark
             if now in known or before[key] == mark:
@@ -144,7 +152,7 @@ class Looker:
         """Read documents and rows of these keys, the documents first."""
         shape = self.shape
         parts = {key: identity.split_key(key) for key in keys}
-        ids = [value for key in keys if (value := identity.of_key(shape, key)) is not None]
+        ids = [value for key in keys for value in identity.all_of_key(shape, key)]
         documents: dict[bytes, list[bytes]] = {key: [] for key in keys}
         for batch in reading.documents_of(self.mongo, self.pair.collection, ids):
             for _, one in members(batch):
@@ -163,17 +171,19 @@ class Looker:
             for key in keys
         }
 
-    def _is_equal(self, now: Looked, settled: Settled) -> bool:
+    def _is_equal(self, key: bytes, now: Looked, settled: Settled) -> bool:
         if not now.documents and not now.in_table:
-            return True  # gone from both sides since
-        if not self.shape.keyed:
+            # Gone from both sides since; unless it could not be asked for.
+            return identity.of_key(self.shape, key) is not None
+        if not self.shape.keyed or len(now.documents) > 1:
             return self._as_many_are_equal(now, settled)
         if not now.documents or not now.in_table:
             return False
         document = now.documents[0]
-        if not any(table == 0 for table, _ in now.rows):
-            return False
-        if differing(self.shape, document, now.found(self.shape)):
+        found = now.found(self.shape)
+        if sum(table == 0 for table, _ in now.rows) != 1 or len(now.rows) != 1 + len(found.rows):
+            return False  # a row that stands there twice says nothing else than once
+        if differing(self.shape, document, found):
             return False
         settled.equal += 1
         digest = _digest(records.of_document(self.shape, document))
@@ -182,7 +192,7 @@ class Looker:
         return True
 
     def _as_many_are_equal(self, now: Looked, settled: Settled) -> bool:
-        """Compare documents that share an id, as a view's may, with as many rows."""
+        """Compare documents that share a key, as a view's may, with as many rows."""
         wanted = sorted(records.of_document(self.shape, one) for one in now.documents)
         copies = [_copied(fields) for table, fields in now.rows if table == 0]
         if wanted != sorted(records.of_rows(self.shape, 0, one) for one in copies):
@@ -201,7 +211,9 @@ class Looker:
     def _differs(self, key: bytes, now: Looked, settled: Settled) -> None:
         value = self._id(key, now)
         rows = sum(table == 0 for table, _ in now.rows)
-        if not now.documents:
+        if not now.documents and not now.rows:
+            settled.missing.append(value)
+        elif not now.documents:
             settled.extra += [value] * max(1, rows)
         elif not rows and not now.rows:
             settled.missing += [value] * len(now.documents)

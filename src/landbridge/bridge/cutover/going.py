@@ -362,6 +362,7 @@ def differences_of(found: Verification) -> str:
             continue
         counts = (("missing", one.missing), ("extra", one.extra), ("different", one.different))
         kinds = [f"{len(some):,} {name}" for name, some in counts if some]
+        kinds += [f"{one.unnamed:,} not named"] if one.unnamed else []
         lines.append(f"{one.collection}: {', '.join(kinds) or f'delta {one.delta:+,}'}")
     more = len(lines) - NAMED_MAX
     return "; ".join(lines[:NAMED_MAX]) + (f"; and {more} more" if more > 0 else "")

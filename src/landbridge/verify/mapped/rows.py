@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from bson import json_util
-from bson.codec_options import DatetimeConversion
 from bson.raw_bson import RawBSONDocument
 
 from landbridge.model.verification import (
@@ -26,6 +25,7 @@ from landbridge.model.verification import (
 from landbridge.mongo.connect import Connection as MongoConnection
 from landbridge.postgres.connect import Target
 from landbridge.verify.bson import Value, document, id_of
+from landbridge.verify.identity import CANONICAL
 from landbridge.verify.mapped import batches, found
 from landbridge.verify.mapped.batches import MappedPair
 from landbridge.verify.mapped.casts import Comparable
@@ -39,11 +39,6 @@ AGAIN_AT_ONCE = 200
 ENTRIES_AT_ONCE = 1000
 MISSING = "the row"  # stands for the fields of a document that has none
 
-_CANONICAL = json_util.JSONOptions(
-    json_mode=json_util.JSONMode.CANONICAL,
-    datetime_conversion=DatetimeConversion.DATETIME_MS,
-    document_class=dict,
-)
 Fields = tuple[str, ...]
 
 
@@ -236,7 +231,7 @@ def _gone(mongo: MongoConnection, pair: MappedPair, names: Sequence[str]) -> set
     ids = {}
     for name in names:
         try:
-            ids[name] = json_util.loads(name, json_options=_CANONICAL)
+            ids[name] = json_util.loads(name, json_options=CANONICAL)
         except (ValueError, TypeError):
             continue  # it can't be asked for
     source = mongo.raw_collection(pair.collection.name)

@@ -127,6 +127,7 @@ class Records {
         row_ = ++rows_;
         total_ = {};
         key_.clear();
+        has_id_ = false;
         const Table& main = tables[0];
         if (walks) {
             members(raw, 0, 0, main.root, 1);
@@ -155,6 +156,7 @@ class Records {
             }
             close();
         }
+        if (has_id_ && key_.empty()) throw Unusual{};  // no row can have this id
         put_record(false);
     }
 
@@ -196,6 +198,7 @@ class Records {
             known.seen_in = row_;
             where = known.place_of(value);
         }
+        if (table == 0 && level == 1 && value.name == "_id") has_id_ = true;
         switch (where.mode) {
             case NO_PLACE:
                 if (value.kind == NULL_VALUE) return;
@@ -398,6 +401,7 @@ class Records {
         output.push_back(of_array);
     }
 
+    bool has_id_ = false;               // the document under way, whatever becomes of its id
     std::uint64_t row_ = 0, rows_ = 0;  // the one under way, and how many there were
     std::vector<int> ids_;
     std::vector<Bytes> fields_;
