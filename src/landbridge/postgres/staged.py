@@ -17,10 +17,12 @@ from landbridge.model.relational import RelationalColumn
 from landbridge.postgres import quoting
 from landbridge.postgres.catalog import quoted
 
-# Types without an operator for equality, and what to compare their values as.
+# What to compare values as, of types that have no operator for equality, or whose operator takes
+# for equal what is not the same: -0 and 0, 1.5 and 1.50, "A" and "a".
 _COMPARED_AS = {"json": "jsonb"} | dict.fromkeys(
     ("xml", "point", "line", "lseg", "box", "path", "polygon", "circle"), "text"
 )
+_COMPARED_AS |= dict.fromkeys(("real", "double precision", "numeric", "citext"), "text")
 _WHOLE = {"smallint": "smallint", "integer": "integer", "bigint": "bigint"}
 
 

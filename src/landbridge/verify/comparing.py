@@ -330,6 +330,11 @@ def _by_parts(comparison: Comparison) -> Compared:
     )
 
 
+def note_of_unnamed(count: int) -> str:
+    """Return what to say of documents and rows that differ and are not named."""
+    return f"{count} more documents differ: too many, or without an id, to name"
+
+
 def _total(done: Sequence[Compared]) -> tuple[int, int, int]:
     """Return how many documents are missing, extra and different that are not named."""
     missing, extra, different = (sum(one.unnamed[kind] for one in done) for kind in range(3))
@@ -365,7 +370,7 @@ def _judge(
     if restless:
         notes = (f"{len(restless)} documents were written all the while and could not be judged",)
     if unnamed := more_missing + more_extra + more_different:
-        notes = (*notes, f"{unnamed} more documents differ: too many, or without an id, to name")
+        notes = (*notes, note_of_unnamed(unnamed))
     return StreamVerdict(
         database=pair.collection.database,
         collection=pair.collection.name,

@@ -58,7 +58,7 @@ def compare(
     questions = [_question(pair, asked, one) for one in named]
     tallies = [Tally(one.shape) for one in asked]
     documents = seen = 0
-    for batch in batches.batches(mongo, pair, stopping):
+    for batch, _ in batches.batches(mongo, pair, stopping):
         batches.solve(connection, pair, batch)
         for one in batch:
             if one.name in pair.held or one.unfit:

@@ -34,6 +34,7 @@ class MappedPair:
     schema: RelationalSchema
     tables: tuple[Filled, ...]  # the collection's own first
     held: frozenset[str] = frozenset()  # canonical ids of documents in quarantine
+    held_nameless: int = 0  # documents in quarantine that have no such id
     imported: bool = True  # False: no import of this collection is known
 
     @property
@@ -48,8 +49,8 @@ class MappedPair:
 
 def batches(
     mongo: MongoConnection, pair: MappedPair, stopping: Callable[[], bool]
-) -> Iterator[list[Expected]]:
-    """Yield the documents of a collection with what they should have become."""
+) -> Iterator[tuple[list[Expected], int]]:
+    """Yield documents with what they should have become, and how many have no id to go by."""
     deriver = pair.deriver()
     source = mongo.raw_collection(pair.collection.name)
     with mongo.translated(f"cannot read {pair.collection.stream}"), source.find() as cursor:
@@ -57,7 +58,8 @@ def batches(
             if stopping():
                 return
             derived = (deriver.derive(bytes(document.raw)) for document in documents)
-            yield [one for one in derived if one is not None]
+            found = [one for one in derived if one is not None]
+            yield found, len(documents) - len(found)
 
 
 def again(mongo: MongoConnection, pair: MappedPair, ids: Sequence[Any]) -> list[Expected]:

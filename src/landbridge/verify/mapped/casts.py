@@ -29,6 +29,8 @@ JSON_TYPES = frozenset({"json", "jsonb"})
 NOTHING = (Kind.NULL, Kind.UNDEFINED)
 MICRO = 1_000_000
 DAY_MICRO = 86_400 * MICRO
+NEGATIVE_ZERO = "-0"  # a word, for a float keeps it apart from 0, and == does not
+DIGITS_MAX = 131_072  # before the point, of PostgreSQL's numeric
 SECONDS_END = 10**11  # an epoch number below it is seconds, else milliseconds
 
 Comparable = Hashable  # what both sides are turned into
@@ -155,11 +157,20 @@ def fitted(number: Decimal | str, base: str) -> Comparable:
     """Return a number as a column of that type compares it; NaN and infinities are words."""
     if isinstance(number, str):
         return number
-    if base == "real":
-        return float(struct.unpack("<f", struct.pack("<f", float(number)))[0])
-    if base == "double precision":
-        return float(number)
+    if base in FLOAT_TYPES:
+        if not number and number.is_signed():
+            return NEGATIVE_ZERO
+        return _real(float(number)) if base == "real" else float(number)
+    if number.adjusted() > DIGITS_MAX:
+        raise Unfit  # and would fill the memory
     return int(number) if number == number.to_integral_value() else number.normalize(_EXACT)
+
+
+def _real(number: float) -> float:
+    try:
+        return float(struct.unpack("<f", struct.pack("<f", number))[0])
+    except OverflowError:
+        raise Unfit from None
 
 
 # -- what a document holds ------------------------------------------------------------------

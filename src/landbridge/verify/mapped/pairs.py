@@ -9,6 +9,7 @@ Promises  A table or a column that the mapping names and that is not there is an
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import psycopg
@@ -63,6 +64,7 @@ def mapped_pairs(
             notes.append(f"{collection.name}: not compared, because the mapping leaves it out")
             continue
         stream = known.get((collection.database, collection.name))
+        held, nameless = (frozenset[str](), 0) if stream is None else _held(target, *stream)
         found.append(
             MappedPair(
                 catalog.with_sizes(mongo, collection),
@@ -70,7 +72,8 @@ def mapped_pairs(
                 rule,
                 schema,
                 _filled(rule, schema),
-                frozenset() if stream is None else _held(target, *stream),
+                held,
+                nameless,
                 stream is not None,
             )
         )
@@ -113,19 +116,27 @@ def _filled(rule: CollectionRule, schema: RelationalSchema) -> tuple[Filled, ...
     return tuple(Filled(*parts) for parts in [*filled, *children])
 
 
-def _held(target: psycopg.Connection[Any], stream_id: int, generation: int) -> frozenset[str]:
-    """Return the canonical ids of the documents that an import set aside."""
-    names = set()
+def _held(
+    target: psycopg.Connection[Any], stream_id: int, generation: int
+) -> tuple[frozenset[str], int]:
+    """Return the canonical ids of the documents that an import set aside.
+
+    And how many have none to be found by.
+    """
+    names, nameless = set(), 0
     with target.transaction(), target.cursor("landbridge_held") as cursor:
         cursor.execute(
-            "SELECT document FROM landbridge.quarantine WHERE stream_id = %s AND generation <= %s",
+            "SELECT document FROM landbridge.quarantine"
+            " WHERE stream_id = %s AND generation <= %s AND problem <> 'line'",
             (stream_id, generation),
         )
         for (document,) in cursor:
-            try:
+            name = None
+            with suppress(bson.Broken, Unfit):
                 identity = bson.id_of(bytes(document))
-                if identity is not None:
-                    names.add(canonical(identity))
-            except (bson.Broken, Unfit):
-                continue  # it has no name to be found by
-    return frozenset(names)
+                name = None if identity is None else canonical(identity)
+            if name is None:
+                nameless += 1
+            else:
+                names.add(name)
+    return frozenset(names), nameless

@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from itertools import islice
 from typing import Any
 
 from bson import json_util
@@ -25,6 +26,7 @@ from landbridge.model.verification import (
 from landbridge.mongo.connect import Connection as MongoConnection
 from landbridge.postgres.connect import Target
 from landbridge.verify.bson import Value, document, id_of
+from landbridge.verify.comparing import NAMED_MAX, note_of_unnamed
 from landbridge.verify.identity import CANONICAL
 from landbridge.verify.mapped import batches, found
 from landbridge.verify.mapped.batches import MappedPair
@@ -51,33 +53,41 @@ def compare(
     stopping: Callable[[], bool],
 ) -> StreamVerdict:
     """Compare every document of a collection with its rows."""
-    documents = rows = quarantined = 0
+    documents = rows = quarantined = nameless = unnamed = 0
     suspects: list[Value] = []  # ids
     with target.session() as session:
         connection = session.connection
-        for batch in batches.batches(mongo, pair, stopping):
-            documents += len(batch)
+        for batch, without_id in batches.batches(mongo, pair, stopping):
+            documents += len(batch) + without_id
+            nameless += without_id
             batches.solve(connection, pair, batch)
             differing, there, set_aside = _differing(connection, pair, batch)
             rows += there
             quarantined += set_aside
-            suspects += [one.identity for one, _ in differing]
+            named = differing[: NAMED_MAX - len(suspects)]
+            suspects += [one.identity for one, _ in named]
+            unnamed += len(differing) - len(named)
             total = pair.collection.documents
-            observer(Checked(pair.collection.stream, documents, total, len(suspects)))
+            observer(Checked(pair.collection.stream, documents, total, len(suspects) + unnamed))
         missing, different = _looked_at_again(mongo, connection, pair, suspects)
-        extra = list(_extra(mongo, connection, pair))
+        extras = _extra(mongo, connection, pair)
+        extra = list(islice(extras, NAMED_MAX))
+        more = sum(1 for _ in extras)
+    unnamed += more + max(0, nameless - pair.held_nameless)
     return StreamVerdict(
         pair.collection.database,
         pair.collection.name,
         str(pair.main.table.name),
         "full",
         source_count=documents,
-        target_count=rows + len(extra),
-        quarantined=quarantined,
+        target_count=rows + len(extra) + more,
+        quarantined=quarantined + min(nameless, pair.held_nameless),
         missing=tuple(missing),
         extra=tuple(extra),
         different=tuple(different),
+        unnamed=unnamed,
         rechecked=len(suspects),
+        notes=(note_of_unnamed(unnamed),) if unnamed else (),
     )
 
 
@@ -136,6 +146,7 @@ def _child_fields(
         yield from _unordered(filled, expected, rows)
         return
     by_key: dict[Any, found.Found] = {row[told_by]: row for row in rows}
+    twice = len(by_key) < len(rows)
     for ordinal, cells in enumerate(expected):
         row = by_key.pop(cells[told_by], None)
         place = f"{child.source}.{ordinal}"
@@ -145,7 +156,7 @@ def _child_fields(
         if child.ordinal is not None and row[child.ordinal] != cells[child.ordinal]:
             yield place
         yield from _fields(filled, cells, row, place)
-    if by_key:
+    if by_key or twice:
         yield child.source
 
 

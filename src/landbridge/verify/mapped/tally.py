@@ -19,7 +19,7 @@ from psycopg import sql
 from landbridge.model.relational import RelationalColumn
 from landbridge.verify.columns import Asked, Shape
 from landbridge.verify.figures import BRIEF_BYTES, BRIEF_CHARACTERS
-from landbridge.verify.mapped.casts import FLOAT_TYPES, TIME_TYPES, WHOLE_TYPES
+from landbridge.verify.mapped.casts import FLOAT_TYPES, NEGATIVE_ZERO, TIME_TYPES, WHOLE_TYPES
 from landbridge.verify.shown import shown, time_text
 
 DISTINCT_MAX = 10_000
@@ -68,6 +68,8 @@ def in_figures(shape: Shape, value: Any) -> Any:
             return Decimal(value) / 1000
         case "hex" if isinstance(value, int):
             return time_text(value * _DAY_MS)[:10]
+        case "real" if value == NEGATIVE_ZERO:
+            return -0.0  # grouped and added up it is 0
         case "uuid":
             return UUID(str(value)).bytes
     return value
