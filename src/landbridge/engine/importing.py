@@ -309,7 +309,7 @@ def finish(work: Import, error: dict[str, str] | None = None) -> StreamSummary:
     connection = work.session.connection
     with work.session.transaction():
         streams.lock_for_publish(connection, work.record)
-        imports.publish_quarantine(connection, work.record)
+        imports.publish_quarantine(connection, work.record, whole=error is None)
         runs.record_stream(
             connection,
             work.job.run,

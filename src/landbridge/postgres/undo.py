@@ -285,6 +285,7 @@ class Undo:
         if not numbers:
             return []
         self._stage(numbers)
+        self._lock(table)
         differs = (
             sql.SQL("{} IS NOT NULL").format(sql.SQL("t.{}").format(quoting.name(table.key[0])))
             if action == "d"
@@ -312,6 +313,17 @@ class Undo:
                 reason = "it has been deleted since" if gone else "it has been changed since"
             self._refuse([number], table.name, reason)
         return [number for number in numbers if number not in changed]
+
+    def _lock(self, table: _Table) -> None:
+        """Let nobody change the staged rows, or refer to them, between the look and the change."""
+        self._connection.execute(
+            sql.SQL(
+                "SELECT count(*) FROM (SELECT FROM {} u"
+                " CROSS JOIN LATERAL json_populate_record(NULL::{}, u.key) k"
+                " JOIN {} t ON {} FOR UPDATE OF t) locked"
+            ).format(_STAGE, table.target, table.target, table.same("t", "k")),
+            (),
+        )
 
     def _unreferred(self, table: _Table, numbers: list[int]) -> list[int]:
         """Return the entries whose rows can go without other rows going or changing with them."""

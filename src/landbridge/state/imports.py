@@ -54,9 +54,16 @@ def enter(
     return int(row[0])
 
 
-def publish_quarantine(connection: Connection, stream: StreamRecord) -> None:
-    """Let what this run set aside have the last word; belongs in a transaction of its own."""
+def publish_quarantine(connection: Connection, stream: StreamRecord, *, whole: bool) -> None:
+    """Let what this run set aside be seen; belongs in a transaction of its own.
+
+    `whole`: all documents were met, and what earlier runs set aside ends. Else it does not: of the
+    documents that were not met nothing is known.
+    """
     generation = stream.generation + 1
+    if not whole:
+        quarantine.join_published(connection, stream.id, stream.generation)
+        return
     quarantine.supersede(connection, stream.id, generation)
     connection.execute(
         "UPDATE landbridge.stream SET generation = %s, last_success_at = now()"

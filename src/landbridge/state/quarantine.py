@@ -134,6 +134,21 @@ def supersede(
     )
 
 
+def join_published(connection: Connection, stream_id: int, published: int) -> None:
+    """Add what a load set aside that did not come to its end to what is published."""
+    connection.execute(
+        """
+        WITH fresh AS (
+            UPDATE landbridge.quarantine SET generation = %(published)s
+            WHERE stream_id = %(stream)s AND generation > %(published)s RETURNING document_id)
+        DELETE FROM landbridge.quarantine q USING fresh
+        WHERE q.stream_id = %(stream)s AND q.generation <= %(published)s
+          AND q.document_id = fresh.document_id AND q.document_id <> ''
+        """,
+        {"stream": stream_id, "published": published},
+    )
+
+
 def settle(connection: Connection, stream_id: int, generation: int, retried: Sequence[int]) -> None:
     """End the entries of a retry whose documents became rows; the others stay as they were."""
     connection.execute(
