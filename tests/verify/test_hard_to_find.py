@@ -15,6 +15,8 @@ from psycopg import sql
 from pymongo.database import Database
 from tests.verify.conftest import SCHEMA, Sync, Verify
 
+from landbridge.verify import comparing, ranges
+
 Mongo = Database[dict[str, Any]]
 MODES = ("hash", "full")
 LATE: list[Any] = ["text", 7, {"a": 1}, None, True, Timestamp(1, 2), DatetimeMS(2**62)]
@@ -98,3 +100,26 @@ def test_rows_that_stand_there_twice_are_told_of(
     found = verify(mode="full")["people"]
     assert found.extra == ('{"$numberInt":"3"}',)
     assert [one.id for one in found.different] == ['{"$numberInt":"4"}']
+
+
+def test_rows_of_arrays_and_of_views_are_compared_in_pieces(
+    mongo: Mongo, sync: Sync, verify: Verify, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mongo["people"].insert_many([{"_id": n, "tags": [n, n + 1, n + 2]} for n in range(50)])
+    mongo.create_collection("seen", viewOn="people", pipeline=[])
+    sync(arrays="table")
+    monkeypatch.setattr(ranges, "ROWS_EACH", 20)
+    monkeypatch.setattr(comparing, "PART_BYTES", 1000)
+    pieces: list[int] = []
+    joined = comparing.kernel.join
+
+    def join(source: bytes, target: bytes) -> comparing.Joined:
+        pieces.append(len(target))
+        return joined(source, target)
+
+    monkeypatch.setattr(comparing.kernel, "join", join)
+    for collection in ("people", "seen"):
+        pieces.clear()
+        assert verify(mode="full", select=[collection])[collection].status == "equal"
+        assert len(pieces) > 3
+        assert max(pieces) < sum(pieces) / 2

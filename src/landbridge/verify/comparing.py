@@ -44,6 +44,7 @@ from landbridge.verify.shape import Shape
 WORKERS = 3  # ranges at once: two cores are busy while one range waits for a server
 PART_BYTES = 32_000_000  # of records that are joined in memory
 RECORD_BYTES = 60  # about
+PARTS_MAX = 200  # a file each, on either side
 NAMED_MAX = 200_000  # differences of a stream; of more, only the number is told
 
 ShapeOf = Callable[[Plan, Sequence[TableName], Sequence[dict[str, str]]], Shape]
@@ -297,7 +298,10 @@ class _Parts:
 
 def _by_parts(comparison: Comparison) -> Compared:
     """Read both sides whole, in whatever order they lie."""
-    count = 1 + (comparison.collection.documents or 0) * RECORD_BYTES // PART_BYTES
+    with comparison.target.session() as session:
+        rows_there = ranges.rows(session.connection, comparison.shape)
+    records = max(comparison.collection.documents or 0, rows_there)  # of a view nothing is known
+    count = min(PARTS_MAX, 1 + records * RECORD_BYTES // PART_BYTES)
     with ExitStack() as stack:
         source, target = _Parts(stack, count), _Parts(stack, count)
         documents = 0

@@ -19,6 +19,7 @@ from landbridge.verify.shape import Shape
 
 DOCUMENTS_EACH = 50_000
 BYTES_EACH = 64_000_000
+ROWS_EACH = 500_000
 SAMPLED_MAX = 20_000  # keys
 
 
@@ -27,6 +28,8 @@ def split(
 ) -> list[Range]:
     """Return ranges of about as many documents as are held at a time, in order."""
     count = max(documents // DOCUMENTS_EACH, size // BYTES_EACH)
+    if len(shape.tables) > 1:  # elements of arrays are small, and there may be very many
+        count = max(count, rows(connection, shape) // ROWS_EACH)
     if count < 2:
         return [Range()]
     keys = _sampled_keys(connection, shape, documents)
@@ -35,6 +38,16 @@ def split(
     bounds = [bound for one in dict.fromkeys(chosen) if (bound := _bound(shape, *one))]
     edges = [None, *bounds, None]
     return [Range(low, high) for low, high in pairwise(edges)]
+
+
+def rows(connection: psycopg.Connection[Any], shape: Shape) -> int:
+    """Return how many rows the tables have together."""
+    total = 0
+    for table in shape.tables:
+        query = sql.SQL("SELECT count(*) FROM {}").format(qualified(table.name))
+        found = connection.execute(query).fetchone()
+        total += found[0] if found else 0
+    return total
 
 
 def _sampled_keys(
