@@ -300,8 +300,8 @@ def _by_parts(comparison: Comparison) -> Compared:
     """Read both sides whole, in whatever order they lie."""
     with comparison.target.session() as session:
         rows_there = ranges.rows(session.connection, comparison.shape)
-    records = max(comparison.collection.documents or 0, rows_there)  # of a view nothing is known
-    count = min(PARTS_MAX, 1 + records * RECORD_BYTES // PART_BYTES)
+    most = max(comparison.collection.documents or 0, rows_there)  # of a view nothing is known
+    count = min(PARTS_MAX, 1 + most * RECORD_BYTES // PART_BYTES)
     with ExitStack() as stack:
         source, target = _Parts(stack, count), _Parts(stack, count)
         documents = 0
