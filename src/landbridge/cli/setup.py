@@ -202,7 +202,7 @@ def postgres(
         owner=owner,
         new_schemas=new_schemas,
     )
-    with _told_at_least(passwords):
+    with _told_at_least(passwords, apply):
         provision = bridge.setup_postgres(
             access,
             passwords.texts,
@@ -287,7 +287,7 @@ def mongodb(
         reader=reader,
         follower=follower,
     )
-    with _told_at_least(passwords):
+    with _told_at_least(passwords, apply):
         provision = bridge.setup_mongodb(
             access,
             passwords.texts,
@@ -301,12 +301,13 @@ def mongodb(
 
 
 @contextmanager
-def _told_at_least(passwords: _Passwords) -> Iterator[None]:
+def _told_at_least(passwords: _Passwords, apply: bool) -> Iterator[None]:
     """Show the passwords that a call has set before it failed: nobody else knows them."""
     try:
         yield
     except BaseException:
-        _show_passwords(passwords, err=True)
+        if apply:
+            _show_passwords(passwords, err=True)
         raise
 
 
@@ -332,7 +333,8 @@ def _check_ways(apply: bool, out: Path | None) -> None:
 def _write(out: Path, text: str) -> None:
     try:
         # For its owner only: verifiers can be guessed at.
-        with open(os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        opened = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with open(opened, "w", encoding="utf-8") as file:
             file.write(text)
     except OSError as error:
         raise UsageError(
