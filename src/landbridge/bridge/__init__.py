@@ -19,6 +19,12 @@ from landbridge.bridge.exporting import export
 from landbridge.bridge.importing import import_files, plan_import
 from landbridge.bridge.mapped_import import import_mapped
 from landbridge.bridge.proposing import propose_mapping
+from landbridge.bridge.provisioning import (
+    database_in,
+    setup_mongodb,
+    setup_postgres,
+    source_database_in,
+)
 from landbridge.bridge.quarantine import list_quarantine, retry_quarantine, show_quarantine
 from landbridge.bridge.syncing import plan_sync, sync
 from landbridge.bridge.undoing import undo_import
@@ -30,6 +36,7 @@ __all__ = [
     "Through",
     "check_quiet",
     "cut_over",
+    "database_in",
     "doctor",
     "export",
     "import_files",
@@ -40,7 +47,10 @@ __all__ = [
     "plan_sync",
     "propose_mapping",
     "retry_quarantine",
+    "setup_mongodb",
+    "setup_postgres",
     "show_quarantine",
+    "source_database_in",
     "sync",
     "undo_import",
     "verification_page",

@@ -26,6 +26,7 @@ from landbridge.cli.export import export
 from landbridge.cli.import_ import import_
 from landbridge.cli.mapping import mapping
 from landbridge.cli.quarantine import quarantine
+from landbridge.cli.setup import setup
 from landbridge.cli.sync import sync
 from landbridge.cli.verify import verify
 
@@ -49,7 +50,7 @@ def commands() -> None:
     """
 
 
-for command in (demo, sync, verify, export, import_, mapping, cutover, doctor, quarantine):
+for command in (demo, sync, verify, export, import_, mapping, cutover, setup, doctor, quarantine):
     commands.add_command(command)
 
 

@@ -39,7 +39,12 @@ class End:
 
 def is_named(flag_value: str | None, variable: str) -> bool:
     """Return whether a flag, the environment or `.env` names this end."""
-    return bool(flag_value or os.environ.get(variable) or _from_file(variable))
+    return bool(flag_value or value_of(variable))
+
+
+def value_of(variable: str) -> str | None:
+    """Return what the environment, or else `.env`, has for a variable; None where it is empty."""
+    return os.environ.get(variable) or _from_file(variable) or None
 
 
 def find_source(flag_value: str | None) -> End:
@@ -83,7 +88,7 @@ def _opening(uri: str) -> str:
 def _find(flag: str, flag_value: str | None, variable: str, example: str) -> End:
     if flag_value:
         return End(flag_value, flag)
-    value = os.environ.get(variable) or _from_file(variable)
+    value = value_of(variable)
     if value:
         return End(value, "")
     raise UsageError(

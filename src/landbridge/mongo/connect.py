@@ -119,8 +119,22 @@ class Connection:
                 return SNAPSHOT_SECONDS_DEFAULT
 
 
-def connect(uri: str) -> Connection:
-    """Connect to the database that `uri` names and make sure that the server answers."""
+def database_of(uri: str) -> str | None:
+    """Return the database that a URI names.
+
+    Raises:
+        UsageError: the URI can't be read.
+
+    """
+    database = _parse(uri)["database"]
+    return str(database) if database else None
+
+
+def connect(uri: str, *, database: str | None = None) -> Connection:
+    """Connect to the database that `uri` names and make sure that the server answers.
+
+    `database` takes the place of the one that the URI names, which it need not do then.
+    """
     parsed = _parse(uri)
     seeds = [f"{host}:{port}" if port else host for host, port in parsed["nodelist"]]
     place = parsed["fqdn"] or min(seeds)
@@ -141,7 +155,7 @@ def connect(uri: str) -> Connection:
     except (PyMongoError, OSError, ValueError) as error:
         raise UsageError(what, why=_reason(error), fix="correct the options in the URI") from error
     try:
-        return _open(client, what, place, parsed)
+        return _open(client, what, place, parsed, database or parsed["database"] or "")
     except BaseException:
         client.close()
         raise
@@ -227,11 +241,15 @@ def _bad_uri(uri: str, error: Exception) -> LandbridgeError:
 
 
 def _open(
-    client: MongoClient[dict[str, Any]], what: str, place: str, parsed: Mapping[str, Any]
+    client: MongoClient[dict[str, Any]],
+    what: str,
+    place: str,
+    parsed: Mapping[str, Any],
+    database: str,
 ) -> Connection:
     account = Connection(
         client,
-        database=parsed["database"] or "",
+        database=database,
         identity=place,
         user=parsed["username"],
         auth_source=parsed["options"].get("authSource") or parsed["database"] or "admin",

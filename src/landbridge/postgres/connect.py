@@ -113,8 +113,21 @@ class Target:
             self._free.clear()
 
 
-def open_connection(uri: str, application_name: str) -> psycopg.Connection[Any]:
-    """Open one autocommit connection.
+def database_of(uri: str) -> str | None:
+    """Return the database that a URI names.
+
+    Raises:
+        UsageError: the URI can't be read.
+
+    """
+    database = _parsed(uri).get("dbname")
+    return str(database) if database else None
+
+
+def open_connection(
+    uri: str, application_name: str, *, database: str | None = None
+) -> psycopg.Connection[Any]:
+    """Open one autocommit connection; `database` takes the place of the one in the URI.
 
     Raises:
         UsageError: the URI can't be read.
@@ -124,6 +137,8 @@ def open_connection(uri: str, application_name: str) -> psycopg.Connection[Any]:
     parts = _parsed(uri)
     parts.setdefault("connect_timeout", str(CONNECT_SECONDS_MAX))
     parts["application_name"] = application_name
+    if database is not None:
+        parts["dbname"] = database
     address = f"{parts.get('host', 'localhost')}:{parts.get('port', '5432')}"
     try:
         connection: psycopg.Connection[Any] = psycopg.connect(

@@ -41,7 +41,7 @@ def migrate(connection: psycopg.Connection[Any]) -> None:
     try:
         with connection.transaction():
             connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
-            connection.execute("CREATE SCHEMA IF NOT EXISTS landbridge")
+            _make_schema(connection)
             connection.execute(
                 "CREATE TABLE IF NOT EXISTS landbridge.migration"
                 " (number integer PRIMARY KEY, applied_at timestamptz NOT NULL DEFAULT now())"
@@ -60,6 +60,13 @@ def migrate(connection: psycopg.Connection[Any]) -> None:
             why=f"the role {role} may not create schemas there ({error.diag.message_primary})",
             fix=f'as an administrator: GRANT CREATE ON DATABASE "{database}" TO "{role}"',
         ) from None
+
+
+def _make_schema(connection: psycopg.Connection[Any]) -> None:
+    """Make the schema; IF NOT EXISTS asks for the right to make one even where it exists."""
+    row = connection.execute("SELECT to_regnamespace('landbridge') IS NULL").fetchone()
+    if row and row[0]:
+        connection.execute("CREATE SCHEMA landbridge")
 
 
 def check(connection: psycopg.Connection[Any]) -> None:
