@@ -18,6 +18,7 @@ from landbridge.bridge.cutover import (
 from landbridge.bridge.exporting import export
 from landbridge.bridge.importing import import_files, plan_import
 from landbridge.bridge.mapped_import import import_mapped
+from landbridge.bridge.project_run import Pair, check_plugin, list_streams, plan_pair, run_pair
 from landbridge.bridge.proposing import propose_mapping
 from landbridge.bridge.quarantine import list_quarantine, retry_quarantine, show_quarantine
 from landbridge.bridge.syncing import plan_sync, sync
@@ -27,7 +28,9 @@ from landbridge.bridge.verifying import verification_page, verify
 __all__ = [
     "CutoverRequest",
     "Figures",
+    "Pair",
     "Through",
+    "check_plugin",
     "check_quiet",
     "cut_over",
     "doctor",
@@ -35,11 +38,14 @@ __all__ = [
     "import_files",
     "import_mapped",
     "list_quarantine",
+    "list_streams",
     "plan_cutover",
     "plan_import",
+    "plan_pair",
     "plan_sync",
     "propose_mapping",
     "retry_quarantine",
+    "run_pair",
     "show_quarantine",
     "sync",
     "undo_import",

@@ -19,6 +19,7 @@ import click
 
 from landbridge import __version__
 from landbridge.cli.command import Group
+from landbridge.cli.config import config
 from landbridge.cli.cutover import cutover
 from landbridge.cli.demo import demo
 from landbridge.cli.doctor import doctor
@@ -26,6 +27,7 @@ from landbridge.cli.export import export
 from landbridge.cli.import_ import import_
 from landbridge.cli.mapping import mapping
 from landbridge.cli.quarantine import quarantine
+from landbridge.cli.run import run as run_
 from landbridge.cli.sync import sync
 from landbridge.cli.verify import verify
 
@@ -49,7 +51,9 @@ def commands() -> None:
     """
 
 
-for command in (demo, sync, verify, export, import_, mapping, cutover, doctor, quarantine):
+for command in (
+    demo, sync, run_, config, verify, export, import_, mapping, cutover, doctor, quarantine,
+):  # fmt: skip
     commands.add_command(command)
 
 
