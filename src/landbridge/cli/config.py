@@ -9,7 +9,7 @@ Promises  A secret is never shown.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -20,7 +20,7 @@ from landbridge.cli.text import printable
 from landbridge.errors import redact
 
 if TYPE_CHECKING:
-    from landbridge.model.project import Plugin, Project
+    from landbridge.model.project import Plugin, Project, Setting
 
 PLUGIN = "PLUGIN"
 
@@ -148,10 +148,104 @@ def test(context: click.Context, *, environment: str | None, as_json: bool) -> i
     return 0 if diagnosis.status == "ok" else 1
 
 
+@plugin_group.command("set", cls=Command)
+@click.argument("words", nargs=-1, required=True, metavar="NAME… VALUE")
+@environment_option
+@common_options
+@click.pass_context
+def set_(
+    context: click.Context, *, words: tuple[str, ...], environment: str | None, as_json: bool
+) -> int:
+    """Give a setting a value, in the project file; a secret goes into .env.
+
+    Comments and order of the file stay. Without --environment the plugin's own part is changed,
+    whatever default_environment says. A VALUE may be true, false, a number, JSON or text; several
+    words of a NAME are the parts of a path.
+
+    \b
+    Examples:
+      landbridge config tap-mongodb set database carbonLens
+      landbridge config target-postgres set load_method upsert --environment dev
+      landbridge config tap-mongodb set _metadata orders replication-method LOG_BASED
+    """
+    from landbridge.config import project_edit
+    from landbridge.config.known import is_secret
+
+    if len(words) < 2:
+        raise click.UsageError("Name a setting and its value.")
+    *name, value = words
+    named = _named_environment(context, environment)
+    plugin = _plugin(context, environment)
+    project = open_project(named, quiet=True)
+    path = project_edit.path_of(name)
+    setting = plugin.config.get(path[-1])
+    secret = path[0] == "config" and (
+        is_secret(path[-1]) or (setting is not None and setting.secret)
+    )
+    if secret and ("://" not in value or "@" in value):  # an address alone gives nothing away
+        variable = project_edit.set_secret(project, plugin, path[-1], value)
+        done = f"{variable} is set in .env, for every environment"
+        return _tell(done, plugin, path, context, as_json=as_json)
+    project_edit.set_setting(project, plugin, path, project_edit.typed(value), named)
+    done = f"{' '.join(name)} of {plugin.name} is set in {project.file.name}"
+    return _tell(done, plugin, path, context, as_json=as_json)
+
+
+@plugin_group.command(cls=Command)
+@click.argument("words", nargs=-1, required=True, metavar="NAME…")
+@environment_option
+@common_options
+@click.pass_context
+def unset(
+    context: click.Context, *, words: tuple[str, ...], environment: str | None, as_json: bool
+) -> int:
+    """Take a setting out of the project file, and out of .env.
+
+    \b
+    Examples:
+      landbridge config target-postgres unset hard_delete
+      landbridge config tap-mongodb unset database --environment dev
+    """
+    from landbridge.config import project_edit
+
+    named = _named_environment(context, environment)
+    plugin = _plugin(context, environment)
+    project = open_project(named, quiet=True)
+    path = project_edit.path_of(words)
+    found = project_edit.unset_setting(project, plugin, path, named)
+    if named is None and path[0] == "config":
+        found = project_edit.unset_secret(project, plugin, path[-1]) or found
+    name = " ".join(words)
+    done = f"{name} of {plugin.name} is {'taken out' if found else 'not set, nothing is changed'}"
+    return _tell(done, plugin, path, context, as_json=as_json)
+
+
+def _named_environment(context: click.Context, environment: str | None) -> str | None:
+    """Return the environment that stands in the command itself: where a change goes."""
+    above = context.parent.params.get("environment") if context.parent else None
+    return environment or above
+
+
+def _tell(
+    done: str, plugin: Plugin, path: Sequence[str], context: click.Context, *, as_json: bool
+) -> int:
+    """Say what was done, and what the setting is now where something else goes before it."""
+    environment = _named_environment(context, context.params.get("environment"))
+    project = open_project(environment, quiet=True)
+    now = plugin_of(project, plugin.name).config.get(path[-1]) if path[0] == "config" else None
+    value = _setting(now) if now is not None else None
+    if as_json:
+        click.echo(json.dumps({"status": "ok", "done": done, "setting": value, "error": None}))
+    else:
+        click.echo(printable(done))
+        if value is not None:
+            click.echo(printable(f"  {path[-1]} = {_text(value['value'])}  ({value['origin']})"))
+    return 0
+
+
 def _plugin(context: click.Context, environment: str | None) -> Plugin:
     """Return the plugin that stands before the command, under the environment of either."""
-    above = context.parent.params.get("environment") if context.parent else None
-    return plugin_of(open_project(environment or above), context.obj)
+    return plugin_of(open_project(_named_environment(context, environment)), context.obj)
 
 
 def _show_plugin(plugin: Plugin) -> None:
@@ -181,16 +275,16 @@ def _show_plugin(plugin: Plugin) -> None:
 
 def _settings(plugin: Plugin) -> Mapping[str, dict[str, Any]]:
     """Return the settings as they may be shown; one whose variable is not set has no value."""
+    return {name: _setting(one) for name, one in plugin.config.items()}
+
+
+def _setting(setting: Setting) -> dict[str, Any]:
     from landbridge.config.known import shown
 
-    found = {
-        name: {"value": shown(name, one.value, secret=one.secret), "origin": one.origin}
-        for name, one in plugin.config.items()
-    }
-    for name, one in plugin.config.items():
-        if one.missing:
-            found[name] = {"value": None, "origin": f"{one.origin}: {one.missing[0]} is not set"}
-    return found
+    if setting.missing:
+        return {"value": None, "origin": f"{setting.origin}: {setting.missing[0]} is not set"}
+    value = shown(setting.name, setting.value, secret=setting.secret)
+    return {"value": value, "origin": setting.origin}
 
 
 def _text(value: Any) -> str:

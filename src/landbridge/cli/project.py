@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 PROJECT = "Project"
+ENVIRONMENT = "landbridge.environment"  # where the option before the command is kept
 
 
 def environment_option(command: Decorated) -> Decorated:
@@ -31,6 +32,7 @@ def environment_option(command: Decorated) -> Decorated:
         "--environment",
         metavar="E",
         group=PROJECT,
+        callback=lambda context, _, value: value or context.meta.get(ENVIRONMENT),
         help="The environment of the project.  [default: MELTANO_ENVIRONMENT, or "
         "default_environment of the file]",
     )(command)

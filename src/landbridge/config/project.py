@@ -38,8 +38,9 @@ class ProjectFile:
     """One file of a project."""
 
     path: Path
-    text: str
+    text: str  # its lines end in \n
     tree: Tree | None
+    newline: str = "\n"  # how they end in the file
 
     def get(self, name: str) -> Tree | None:
         """Return a value at the top of the file."""
@@ -63,15 +64,19 @@ def find_file(start: Path) -> Path:
     )
 
 
-def read_files(path: Path) -> list[ProjectFile]:
+def read_files(path: Path, texts: Mapping[Path, str] | None = None) -> list[ProjectFile]:
     """Return the project file, and after it those that its `include_paths` name.
+
+    Args:
+        path: the project file.
+        texts: what is read instead of some of the files.
 
     Raises:
         ProjectError: one is not YAML, or an included file is not there.
         UsageError: one can't be read.
 
     """
-    first = _read_file(path, path.name)
+    first = _read_file(path, path.name, texts or {})
     files = {path.resolve(): first}
     include = first.get("include_paths")
     for item in include.items() if include is not None and include.kind == "list" else []:
@@ -81,16 +86,19 @@ def read_files(path: Path) -> list[ProjectFile]:
             raise not_usable(path.name, [f"{item.place}: include_paths: there is no {pattern}"])
         for one in found:
             name = str(one.relative_to(path.parent))
-            files.setdefault(one.resolve(), _read_file(one, name))
+            files.setdefault(one.resolve(), _read_file(one, name, texts or {}))
     return list(files.values())
 
 
-def read_project(path: Path, environment: str | None = None) -> Project:
+def read_project(
+    path: Path, environment: str | None = None, *, texts: Mapping[Path, str] | None = None
+) -> Project:
     """Return the project under an environment.
 
     Args:
         path: the project file.
         environment: its name; by default what `MELTANO_ENVIRONMENT` or the file says.
+        texts: what is read instead of some of the files.
 
     Raises:
         ProjectError: the files say what is not understood.
@@ -98,7 +106,7 @@ def read_project(path: Path, environment: str | None = None) -> Project:
 
     """
     reading = Reading()
-    files = read_files(path)
+    files = read_files(path, texts)
     for file in files:
         for place, problem in file.tree.duplicates() if file.tree else ():
             reading.problem(place, problem)
@@ -135,15 +143,17 @@ def read_project(path: Path, environment: str | None = None) -> Project:
     return project
 
 
-def _read_file(path: Path, name: str) -> ProjectFile:
+def _read_file(path: Path, name: str, texts: Mapping[Path, str]) -> ProjectFile:
     try:
-        text = path.read_text("utf-8")
+        text = texts[path] if path in texts else path.read_bytes().decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"cannot read {name}", why=str(error), fix="mend the file") from error
+    newline = "\r\n" if "\r\n" in text else "\n"
+    text = text.replace("\r\n", "\n")
     tree = read_tree(text, name)
     if tree is not None and tree.kind != "mapping":
         raise not_usable(name, [f"{tree.place}: it should be keys with values: plugins, jobs"])
-    return ProjectFile(path, text, tree)
+    return ProjectFile(path, text, tree, newline)
 
 
 def _look_at_top(reading: Reading, file: ProjectFile, *, first: bool) -> None:

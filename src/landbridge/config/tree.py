@@ -64,7 +64,10 @@ class Tree:
     def end(self) -> int:
         """Index after its last character, without the comments and blank lines that follow."""
         if self.kind == "scalar" or self.is_flow:
-            return int(self.node.end_mark.index)
+            mark = self.node.end_mark
+            if getattr(self.node, "style", None) in ("|", ">"):
+                return len(mark.buffer[: mark.index].rstrip())
+            return int(mark.index)
         if self.kind == "list":
             return Tree(self.node.value[-1], self.file).end
         return Tree(self.node.value[-1][1], self.file).end
