@@ -229,6 +229,28 @@ def test_a_setting_is_one_line(written: Written, landbridge: Command) -> None:
     assert (done.code, "nothing is changed" in done.out) == (0, True)
 
 
+def test_lines_keep_their_ends(written: Written, landbridge: Command) -> None:
+    path = written()
+    path.write_bytes(CARBON_LENS.replace("\n", "\r\n").encode())
+    path.chmod(0o640)
+    assert landbridge("select", "tap-mongodb", "emaillogs", "*").code == 0
+    text = path.read_bytes()
+    assert text.count(b"\r\n") == text.count(b"\n") == CARBON_LENS.count("\n") + 1
+    assert path.stat().st_mode & 0o777 == 0o640
+    assert [one.name for one in path.parent.iterdir()] == ["meltano.yml"]
+
+
+def test_a_plugin_of_an_included_file_is_changed_there(
+    written: Written, landbridge: Command
+) -> None:
+    first, second = CARBON_LENS.split("plugins:\n")
+    included = written(f"# these are the plugins\nplugins:\n{second}", "parts/plugins.yml")
+    main = written(f"include_paths: [parts/*.yml]\n{first}")
+    assert landbridge("select", "tap-mongodb", "emaillogs", "*").code == 0
+    assert "        - emaillogs.*\n" in included.read_text("utf-8")
+    assert main.read_text("utf-8") == f"include_paths: [parts/*.yml]\n{first}"
+
+
 def test_metadata_is_set_by_the_parts_of_its_path(written: Written, landbridge: Command) -> None:
     path = written()
     words = ("_metadata", "fire extinguishers", "replication-method", "FULL_TABLE")

@@ -146,6 +146,21 @@ def test_an_included_file_is_read_with_its_own_lines(written: Written) -> None:
     assert project.jobs[0].place == Place("jobs/more.yml", 2)
 
 
+def test_a_pattern_of_files_may_match_none(written: Written) -> None:
+    assert read_project(written(f"include_paths: ['apps/**/*.yml']\n{TWO}")).jobs == ()
+
+
+def test_a_setting_may_name_its_variable(read: Read, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("THINGS_KEY", "of the variable")
+    text = TWO.replace(
+        "- name: target-postgres",
+        "- name: target-things\n      settings: [{name: key, env: THINGS_KEY}]",
+    )
+    setting = read(text).plugins[2].config["key"]
+    assert (setting.value, setting.origin) == ("of the variable", "variable THINGS_KEY")
+    assert setting.secret
+
+
 def test_tasks_may_be_lists_in_lists(read: Read) -> None:
     text = f"""{TWO}
 jobs:

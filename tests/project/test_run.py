@@ -155,6 +155,37 @@ def test_collections_may_load_in_different_ways(
     assert streams == {"orders_1": "incremental", "orders_2": "incremental", "sites": "full"}
 
 
+def test_a_filter_and_metadata_narrow_what_is_selected(
+    written: Written, landbridge: Command, mongo: Mongo, source: str, target: str
+) -> None:
+    text = SMALL.replace("[orders.*]", "['*.*']\n      select_filter: ['!c*', '!d']")
+    written(text.replace("{replication-method: FULL_TABLE}", "{selected: false}"))
+    for name in ("orders", "a", "b", "cc", "d"):
+        mongo[name].insert_one({})
+    done = landbridge("run", "tap-mongodb", "target-postgres", "--json")
+    streams = [one["collection"] for one in json.loads(done.out)["streams"]]
+    assert streams == ["a", "b"]
+
+
+def test_the_names_that_other_variants_give_are_understood(
+    written: Written, landbridge: Command, mongo: Mongo, source: str, target: str
+) -> None:
+    name = mongo.name
+    written(
+        SMALL.replace("[orders.*]", f"[{name}-orders.*, {name}_sites.*]").replace(
+            "orders: {", f"{name}-orders: {{replication-key: at}}\n        nothing: {{"
+        )
+    )
+    for collection in ("orders", "sites", "others"):
+        mongo[collection].insert_one({"at": 1})
+    done = landbridge("run", "tap-mongodb", "target-postgres", "--json")
+    report = json.loads(done.out)
+    streams = {one["collection"]: one["method"] for one in report["streams"]}
+    assert streams == {"orders": "incremental", "sites": "full"}
+    told = "replication-method is for nothing, which matches no collection"
+    assert any(note.endswith(told) for note in report["notes"])
+
+
 def test_a_collection_that_is_gone_is_followed_to_its_end(
     written: Written,
     landbridge: Command,

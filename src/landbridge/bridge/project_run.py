@@ -109,8 +109,8 @@ def list_streams(extractor: Plugin) -> list[tuple[str, bool]]:
     """Return the collections of an extractor's database, and whether each is selected."""
     selection = rules.selection_of(extractor)
     with connect(native.source_uri(extractor)) as mongo:
-        names = [one.name for one in catalog.collections(mongo)]
-    return [(name, _is_selected(extractor, selection, name)) for name in names]
+        streams = [rules.names_of(one.database, one.name) for one in catalog.collections(mongo)]
+    return [(one[0], _is_selected(extractor, selection, one)) for one in streams]
 
 
 def check_plugin(plugin: Plugin) -> Diagnosis:
@@ -133,16 +133,17 @@ def _prepared(pair: Pair) -> _Prepared:
         *native.without_effect(extractor),
         *native.without_effect(loader),
         *selection.notes,
-        *(f"{one.origin}: {one.text} matches no collection" for one in selection.idle(there)),
+        *_idle(extractor, selection, [rules.names_of(database, name) for name in there]),
     ]
     groups: dict[Settings, list[str]] = {}
     for name in [*there, *sorted(gone)]:
-        if not _is_selected(extractor, selection, name):
+        stream = rules.names_of(database, name)
+        if not _is_selected(extractor, selection, stream):
             continue
         loading = native.loading_of(
             extractor,
             loader,
-            name,
+            stream,
             full_refresh=pair.full_refresh,
             take_over=pair.take_over,
         )
@@ -155,8 +156,22 @@ def _prepared(pair: Pair) -> _Prepared:
     return _Prepared(source, target, schema, groups, tuple(dict.fromkeys(notes)))
 
 
-def _is_selected(extractor: Plugin, selection: rules.Selection, name: str) -> bool:
-    return selection.takes(name) and not native.is_deselected(extractor, name)
+def _is_selected(extractor: Plugin, selection: rules.Selection, stream: rules.Names) -> bool:
+    return (
+        selection.takes(stream)
+        and rules.passes(extractor.select_filter, stream)
+        and not native.is_deselected(extractor, stream)
+    )
+
+
+def _idle(extractor: Plugin, selection: rules.Selection, there: Sequence[rules.Names]) -> list[str]:
+    """Return what is to be said of patterns that match nothing."""
+    idle = [f"{one.origin}: {one.text} matches no collection" for one in selection.idle(there)]
+    return idle + [
+        f"{one.origin}: {one.name} is for {one.pattern}, which matches no collection"
+        for one in extractor.metadata
+        if not any(rules.matches(one.pattern, stream) for stream in there)
+    ]
 
 
 def _followed(target: str, schema: str, database: str) -> set[str]:

@@ -71,7 +71,7 @@ def explained(extractor: Plugin, loader: Plugin) -> Explained:
     selection = rules.selection_of(extractor)
     patterns = dict.fromkeys(one.pattern for one in extractor.metadata)
     asked = ["*", *(one for one in patterns if one != "*")]
-    loadings = {pattern: native.loading_of(extractor, loader, pattern) for pattern in asked}
+    loadings = {pattern: native.loading_of(extractor, loader, (pattern,)) for pattern in asked}
     notes = [
         *native.without_effect(extractor),
         *native.without_effect(loader),

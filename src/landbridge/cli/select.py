@@ -138,8 +138,7 @@ def _list(plugin: Plugin, *, all_: bool, as_json: bool) -> int:
     selection = rules.selection_of(plugin)
     streams = bridge.list_streams(plugin)
     shown = [(name, selected) for name, selected in streams if selected or all_]
-    idle = selection.idle([name for name, _ in streams])
-    notes = [*selection.notes, *(f"{one.origin}: {one.text} matches nothing" for one in idle)]
+    notes = selection.notes
     texts = [one.text for one in plugin.select or ()] or (["*.*"] if plugin.select is None else [])
     if as_json:
         found = [{"collection": name, "selected": selected} for name, selected in shown]

@@ -148,7 +148,7 @@ def named_schema(loader: Plugin) -> str | None:
 def loading_of(
     extractor: Plugin,
     loader: Plugin,
-    collection: str,
+    stream: rules.Names,
     *,
     full_refresh: bool = False,
     take_over: bool = False,
@@ -159,7 +159,7 @@ def loading_of(
         UsageError: a setting or a value of `metadata` can't be read.
 
     """
-    said = rules.metadata_of(extractor.metadata, collection)
+    said = rules.metadata_of(extractor.metadata, stream)
     method, key, method_origin = _method(said)
     load_setting = values.setting(loader, "load_method")
     if load_setting is not None and load_setting.value not in LOADS:
@@ -217,9 +217,9 @@ def without_effect(plugin: Plugin) -> list[str]:
     return notes
 
 
-def is_deselected(plugin: Plugin, collection: str) -> bool:
+def is_deselected(plugin: Plugin, stream: rules.Names) -> bool:
     """Whether `metadata` says `selected: false` of a collection."""
-    one = rules.metadata_of(plugin.metadata, collection).get(_SELECTED)
+    one = rules.metadata_of(plugin.metadata, stream).get(_SELECTED)
     return one is not None and one.value is False
 
 

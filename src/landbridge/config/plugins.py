@@ -26,7 +26,7 @@ from landbridge.model.project import (
     StreamMetadata,
 )
 
-EXTRAS = ("select", "metadata", "schema", "load_schema")
+EXTRAS = ("select", "select_filter", "metadata", "schema", "load_schema")
 _OWN_KEYS = (
     "name", "inherit_from", "variant", "pip_url", "executable", "namespace", "config", "env",
     "settings", *EXTRAS,
@@ -132,6 +132,9 @@ def _plugin(
     found = _Found()
     defaults = SETTINGS.get(base, {})
     declared = _declared(reading, chain)
+    for name, one_declared in declared.items():
+        if named := variables.get(one_declared.variable):
+            found.add(Setting(name, named.value, named.origin))
     for one in chain:
         layers = [_layer(reading, part) for part in one.layers()]
         names = {*defaults, *declared, *(f"_{name}" for name in EXTRAS)}
@@ -170,6 +173,7 @@ def _plugin(
         executable=own("executable"),
         config=config,
         select=_rules(reading, definition, chain, extras["select"]),
+        select_filter=_rules(reading, definition, chain, extras["select_filter"]) or (),
         metadata=tuple(_metadata(reading, chain, extras["metadata"])),
         schema=_object(reading, definition, extras["schema"]),
         env={name: one.value for name, one in variables.items() if name in env},
@@ -182,6 +186,7 @@ class _Declared:
 
     default: Any
     secret: bool
+    variable: str  # another name for the variable that gives it
 
 
 def _declared(reading: Reading, chain: Sequence[Definition]) -> dict[str, _Declared]:
@@ -193,7 +198,9 @@ def _declared(reading: Reading, chain: Sequence[Definition]) -> dict[str, _Decla
             secret = reading.text(kind, "kind") == "password" or (
                 sensitive is not None and sensitive.plain() is True
             )
-            declared.setdefault(name, _Declared(value.plain() if value else None, secret))
+            variable = reading.text(tree.get("env"), "env")
+            default = value.plain() if value else None
+            declared.setdefault(name, _Declared(default, secret, variable))
     return declared
 
 
@@ -225,19 +232,20 @@ def _rules(
     chain: Sequence[Definition],
     setting: Setting | None,
 ) -> tuple[SelectRule, ...] | None:
-    """Return the patterns of `select`, each with its line where it has one."""
+    """Return the patterns of a list, each with its line where it has one."""
     if setting is None or setting.value is None:
         return None
     value = _from_json(setting.value)
     if not isinstance(value, list) or not all(isinstance(rule, str) for rule in value):
         reading.problem(
-            definition.tree.place, f"select of {definition.name} should be a list of patterns"
+            definition.tree.place,
+            f"{setting.name[1:]} of {definition.name} should be a list of patterns",
         )
         return None
     places: dict[str, str] = {}
     for one in reversed(chain):
         for layer in reversed(list(one.layers())):
-            tree = _layer(reading, layer).get("_select")
+            tree = _layer(reading, layer).get(setting.name)
             if tree is not None and tree.kind == "list" and str(tree.place) in setting.origin:
                 places = {str(item.plain()): str(item.place) for item in tree.items()}
     return tuple(SelectRule(rule, places.get(rule, setting.origin)) for rule in value)

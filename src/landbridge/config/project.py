@@ -29,6 +29,7 @@ _KEYS = (
     "version", "default_environment", "project_id", "environments", "plugins", "schedules", "jobs",
     "env", "state_backend", "include_paths", "annotations",
 )  # fmt: skip
+_WILDCARDS = frozenset("*?[")
 # They are about the other program alone: its own database, its usage statistics.
 _OTHERS = ("send_anonymous_usage_stats", "database_uri", "elt", "requires_meltano")
 
@@ -82,7 +83,7 @@ def read_files(path: Path, texts: Mapping[Path, str] | None = None) -> list[Proj
     for item in include.items() if include is not None and include.kind == "list" else []:
         pattern = str(item.plain())
         found = sorted(one for one in path.parent.glob(pattern) if one.is_file())
-        if not found:
+        if not found and not _WILDCARDS & set(pattern):
             raise not_usable(path.name, [f"{item.place}: include_paths: there is no {pattern}"])
         for one in found:
             name = str(one.relative_to(path.parent))

@@ -19,6 +19,8 @@ from landbridge.model.project import Plugin, SelectRule, StreamMetadata
 ALL = "*"
 SYSTEM_PREFIX = "system."
 
+Names = tuple[str, ...]  # of one collection
+
 
 @dataclass(frozen=True, slots=True)
 class StreamRule:
@@ -48,27 +50,32 @@ class Selection:
     rules: tuple[StreamRule, ...]
     notes: tuple[str, ...]
 
-    def takes(self, name: str) -> bool:
+    def takes(self, stream: Names) -> bool:
         """Whether a collection is taken."""
-        if name.startswith(SYSTEM_PREFIX):
+        if stream[0].startswith(SYSTEM_PREFIX):
             return False
-        return any(matches(one.stream, name) for one in self.rules if one.takes) and not any(
-            matches(one.stream, name) for one in self.rules if not one.takes
+        return any(matches(one.stream, stream) for one in self.rules if one.takes) and not any(
+            matches(one.stream, stream) for one in self.rules if not one.takes
         )
 
-    def idle(self, names: Iterable[str]) -> list[StreamRule]:
+    def idle(self, streams: Iterable[Names]) -> list[StreamRule]:
         """Return the patterns that take in, and match nothing of what there is."""
-        there = list(names)
+        there = list(streams)
         return [
             one
             for one in self.rules
-            if one.takes and not any(matches(one.stream, name) for name in there)
+            if one.takes and not any(matches(one.stream, stream) for stream in there)
         ]
 
 
-def matches(pattern: str, name: str) -> bool:
-    """Whether a pattern stands for a name."""
-    return pattern == name or fnmatchcase(name, pattern)
+def names_of(database: str, collection: str) -> Names:
+    """Return the names that the variants of the extractor give a collection, its own first."""
+    return collection, f"{database}-{collection}", f"{database}_{collection}"
+
+
+def matches(pattern: str, stream: Names) -> bool:
+    """Whether a pattern stands for one of the names of a collection."""
+    return any(pattern == name or fnmatchcase(name, pattern) for name in stream)
 
 
 def read_rule(rule: SelectRule) -> StreamRule:
@@ -116,6 +123,14 @@ def selection_of(plugin: Plugin) -> Selection:
     return Selection(tuple(rules), notes)
 
 
-def metadata_of(metadata: Sequence[StreamMetadata], name: str) -> dict[str, StreamMetadata]:
+def passes(filter_: Sequence[SelectRule], stream: Names) -> bool:
+    """Whether `select_filter` lets a collection through: names, and with `!` all but these."""
+    if any(matches(one.text[1:], stream) for one in filter_ if one.text.startswith("!")):
+        return False
+    only = [one.text for one in filter_ if not one.text.startswith("!")]
+    return not only or any(matches(text, stream) for text in only)
+
+
+def metadata_of(metadata: Sequence[StreamMetadata], stream: Names) -> dict[str, StreamMetadata]:
     """Return what `metadata` says of a collection, by name; what comes later goes first."""
-    return {one.name: one for one in metadata if matches(one.pattern, name)}
+    return {one.name: one for one in metadata if matches(one.pattern, stream)}

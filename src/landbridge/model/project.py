@@ -82,6 +82,7 @@ class Plugin:
     executable: str = ""
     config: Mapping[str, Setting] = field(default_factory=dict)
     select: tuple[SelectRule, ...] | None = None  # None: nothing is said, which means all
+    select_filter: tuple[SelectRule, ...] = ()  # of what is selected, these alone are run
     metadata: tuple[StreamMetadata, ...] = ()
     schema: Mapping[str, Any] = field(default_factory=dict)
     env: Mapping[str, str] = field(default_factory=dict)
