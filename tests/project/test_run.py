@@ -234,6 +234,25 @@ def test_after_a_failure_the_next_pair_is_not_begun(
     assert landbridge("run", "twice", "--take-over").code == 0
 
 
+def test_many_deletes_are_asked_for(
+    written: Written,
+    landbridge: Command,
+    mongo: Mongo,
+    source: str,
+    target: str,
+    postgres: psycopg.Connection,
+) -> None:
+    written(SMALL.replace("raw,", "raw, load_method: overwrite,"))
+    mongo["orders"].insert_many({"at": number} for number in range(1500))
+    assert landbridge("run", "tap-mongodb", "target-postgres").code == 0
+    mongo["orders"].delete_many({"at": {"$gt": 10}})
+    done = landbridge("run", "tap-mongodb", "target-postgres", "--json")
+    assert (done.code, json.loads(done.out)["error"]["code"]) == (1, "delete_guard")
+    words = ("tap-mongodb", "target-postgres", "--max-delete-share", "100")
+    assert landbridge("run", *words).code == 0
+    assert rows(postgres, "SELECT count(*) FROM raw.orders") == [(11,)]
+
+
 def test_a_dry_run_touches_nothing(
     written: Written,
     landbridge: Command,

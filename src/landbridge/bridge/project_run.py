@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from landbridge.bridge.checkup import doctor
 from landbridge.bridge.run import error_of
@@ -33,12 +33,11 @@ from landbridge.state import migrate, streams
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """An extractor and a loader, and how they are to be run."""
+    """An extractor and a loader, and what is asked for beside their settings."""
 
     extractor: Plugin
     loader: Plugin
-    full_refresh: bool = False
-    take_over: bool = False
+    given: Settings = field(default_factory=Settings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,13 +139,7 @@ def _prepared(pair: Pair) -> _Prepared:
         stream = rules.names_of(database, name)
         if not _is_selected(extractor, selection, stream):
             continue
-        loading = native.loading_of(
-            extractor,
-            loader,
-            stream,
-            full_refresh=pair.full_refresh,
-            take_over=pair.take_over,
-        )
+        loading = native.loading_of(extractor, loader, stream, pair.given)
         if name in gone and loading.settings.method != "log":
             continue  # only the log tells what became of it
         notes += [loading.note] if loading.note else []

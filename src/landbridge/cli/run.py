@@ -18,7 +18,9 @@ import click
 
 from landbridge.cli.command import Command, common_options, option
 from landbridge.cli.project import environment_option, open_project
+from landbridge.cli.shaping import DEFAULTS
 from landbridge.errors import redact
+from landbridge.model.settings import Settings
 
 if TYPE_CHECKING:
     from landbridge.bridge import Pair
@@ -36,6 +38,15 @@ HOW, OUTPUT = "How it is run", "Output"
     is_flag=True,
     group=HOW,
     help="Replace tables of the same names that landbridge did not make.",
+)
+@option(
+    "--max-delete-share",
+    type=click.FloatRange(0, 100),
+    default=DEFAULTS.max_delete_share_percent,
+    show_default=True,
+    metavar="P",
+    group=HOW,
+    help="Refuse to delete more than P percent of a table, where that is over 1,000 rows.",
 )
 @option(
     "--jobs",
@@ -65,6 +76,7 @@ def run(
     environment: str | None,
     full_refresh: bool,
     take_over: bool,
+    max_delete_share: float,
     jobs: int,
     explain: bool,
     dry_run: bool,
@@ -100,7 +112,12 @@ def run(
 
     from landbridge.bridge import Pair
 
-    wanted = [Pair(*pair, full_refresh=full_refresh, take_over=take_over) for pair in pairs]
+    given = Settings(
+        full_refresh=full_refresh,
+        take_over=take_over,
+        max_delete_share_percent=max_delete_share,
+    )
+    wanted = [Pair(*pair, given) for pair in pairs]
     if dry_run:
         _plan(wanted, as_json=as_json)
         return 0

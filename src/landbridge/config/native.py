@@ -9,7 +9,7 @@ Promises  A setting has the meaning that it has in the plugin. One that would ch
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, cast
 from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
@@ -149,11 +149,9 @@ def loading_of(
     extractor: Plugin,
     loader: Plugin,
     stream: rules.Names,
-    *,
-    full_refresh: bool = False,
-    take_over: bool = False,
+    given: Settings | None = None,
 ) -> Loading:
-    """Return how a collection is loaded.
+    """Return how a collection is loaded; `given` is what the command line says beside the file.
 
     Raises:
         UsageError: a setting or a value of `metadata` can't be read.
@@ -181,7 +179,8 @@ def loading_of(
         load = "overwrite" if marks else "upsert"
     elif chosen is None:
         load = "upsert"
-    settings = Settings(
+    settings = replace(
+        given or Settings(),
         method=method,
         load=cast(Load, load),
         key=key,
@@ -193,8 +192,6 @@ def loading_of(
             or values.boolean(extractor, "add_record_metadata")
         ),
         operations=_operations(extractor),
-        full_refresh=full_refresh,
-        take_over=take_over,
     )
     reason = f"{_METHOD} {_word(asked)} ({method_origin})"
     if load_setting is not None:

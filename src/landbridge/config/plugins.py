@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from landbridge.config.known import SETTINGS, is_secret
@@ -129,37 +129,13 @@ def _plugin(
         return next((t for one in chain if (t := reading.text(one.tree.get(key), key))), "")
 
     namespace = own("namespace") or base.replace("-", "_")
-    found = _Found()
-    defaults = SETTINGS.get(base, {})
-    declared = _declared(reading, chain)
-    for name, one_declared in declared.items():
-        if named := variables.get(one_declared.variable):
-            found.add(Setting(name, named.value, named.origin))
-    for one in chain:
-        layers = [_layer(reading, part) for part in one.layers()]
-        names = {*defaults, *declared, *(f"_{name}" for name in EXTRAS)}
-        names |= {name for part in layers for name in part}
-        prefix_of_namespace = reading.text(one.tree.get("namespace"), "namespace") or one.name
-        found.add_variables(names, (one.name, prefix_of_namespace), variables)
-        for number, part_of_file in enumerate(layers):
-            in_environment = number == 0 and one.in_environment is not None
-            for name, tree in part_of_file.items():
-                value = expand(tree.plain(), variables)
-                origin = _origin(tree, definition, one, in_environment)
-                for used in value.used:
-                    origin = f"{origin}, from {variables[used].origin}"
-                found.add(Setting(name, value.value, origin, missing=value.missing))
-    found.add_variables({*defaults, *declared}, (base,), variables)
-    for name, value in {**defaults, **{k: d.default for k, d in declared.items()}}.items():
-        if value is not None:
-            found.add(Setting(name, value, "default"))
-    secrets = {name for name, one_declared in declared.items() if one_declared.secret}
+    found, secrets = _settings(reading, definition, chain, base, variables)
     config = {
-        name: Setting(name, one.value, one.origin, name in secrets or is_secret(name), one.missing)
-        for name, one in sorted(found.settings.items())
+        name: replace(one, secret=name in secrets or is_secret(name))
+        for name, one in sorted(found.items())
         if not name.startswith("_")
     }
-    extras = {name: found.settings.get(f"_{name}") for name in EXTRAS}
+    extras = {name: found.get(f"_{name}") for name in EXTRAS}
     return Plugin(
         name=definition.name,
         kind=definition.kind,
@@ -178,6 +154,41 @@ def _plugin(
         schema=_object(reading, definition, extras["schema"]),
         env={name: one.value for name, one in variables.items() if name in env},
     )
+
+
+def _settings(
+    reading: Reading,
+    definition: Definition,
+    chain: Sequence[Definition],
+    base: str,
+    variables: Variables,
+) -> tuple[dict[str, Setting], set[str]]:
+    """Return all settings, the extras among them as `_select`, and which are declared secret."""
+    found = _Found()
+    defaults = SETTINGS.get(base, {})
+    declared = _declared(reading, chain)
+    for name, one_declared in declared.items():
+        if named := variables.get(one_declared.variable):
+            found.add(Setting(name, named.value, named.origin))
+    for one in chain:
+        layers = [_layer(reading, part) for part in one.layers()]
+        names = {*defaults, *declared, *(f"_{name}" for name in EXTRAS)}
+        names |= {name for layer in layers for name in layer}
+        prefix_of_namespace = reading.text(one.tree.get("namespace"), "namespace") or one.name
+        found.add_variables(names, (one.name, prefix_of_namespace), variables)
+        for number, layer in enumerate(layers):
+            in_environment = number == 0 and one.in_environment is not None
+            for name, tree in layer.items():
+                value = expand(tree.plain(), variables)
+                origin = _origin(tree, definition, one, in_environment)
+                for used in value.used:
+                    origin = f"{origin}, from {variables[used].origin}"
+                found.add(Setting(name, value.value, origin, missing=value.missing))
+    found.add_variables({*defaults, *declared}, (base,), variables)
+    for name, value in {**defaults, **{k: d.default for k, d in declared.items()}}.items():
+        if value is not None:
+            found.add(Setting(name, value, "default"))
+    return found.settings, {name for name, one_of in declared.items() if one_of.secret}
 
 
 @dataclass(frozen=True, slots=True)
