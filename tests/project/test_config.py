@@ -140,6 +140,34 @@ def test_wrong_settings_are_told(
     assert json.loads(landbridge("config", plugin, "test", "--json").out)["status"] != "ok"
 
 
+@pytest.mark.parametrize(
+    ("plugin", "words", "told"),
+    [
+        ("target-postgres", "load_method merge", "load_method cannot be 'merge'"),
+        ("target-postgres", "port many", "port cannot be 'many'"),
+        ("tap-mongodb", "flattening_max_depth deep", "flattening_max_depth cannot be 'deep'"),
+        ("tap-mongodb", "_metadata sites replication-method ALL", "it is FULL_TABLE, INCREMENTAL"),
+        ("tap-mongodb", "_select users.name", "select of tap-mongodb should be a list"),
+        ("tap-mongodb", '_select ["users.name"]', "cannot select single fields"),
+    ],
+)
+def test_a_value_that_is_none_is_told_before_a_server_is_asked(
+    written: Written,
+    landbridge: Command,
+    monkeypatch: pytest.MonkeyPatch,
+    plugin: str,
+    words: str,
+    told: str,
+) -> None:
+    written()
+    monkeypatch.setenv("TARGET_POSTGRES_PASSWORD", "x")
+    done = landbridge("config", plugin, "set", *words.split())
+    if done.code == 0:
+        assert told in landbridge("config", "check").out
+        done = landbridge("config", plugin, "test")
+    assert (done.code != 0, told in done.err) == (True, True), done.err
+
+
 def test_a_plugin_that_is_not_there_is_told(written: Written, landbridge: Command) -> None:
     written()
     done = landbridge("config", "tap-mongo", "list")

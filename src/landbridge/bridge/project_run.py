@@ -113,7 +113,13 @@ def list_streams(extractor: Plugin) -> list[tuple[str, bool]]:
 
 
 def check_plugin(plugin: Plugin) -> Diagnosis:
-    """Look at the server of a plugin with its settings, as `doctor` does."""
+    """Look at the server of a plugin with its settings, as `doctor` does.
+
+    Raises:
+        UsageError, UnsupportedError: a setting can't be read, or does not run yet.
+
+    """
+    native.check_settings(plugin)
     if plugin.kind == "extractors":
         return doctor(native.source_uri(plugin), None)
     return doctor(None, native.target_uri(plugin), schema=native.named_schema(plugin))

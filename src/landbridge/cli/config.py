@@ -17,7 +17,7 @@ import click
 from landbridge.cli.command import Command, Group, common_options
 from landbridge.cli.project import environment_option, open_project, plugin_of
 from landbridge.cli.text import printable
-from landbridge.errors import redact
+from landbridge.errors import LandbridgeError, redact
 
 if TYPE_CHECKING:
     from landbridge.model.project import Plugin, Project, Setting
@@ -319,6 +319,10 @@ def _document(project: Project) -> dict[str, Any]:
     for plugin in project.plugins:
         if plugin.base in SETTINGS:
             notes += native.without_effect(plugin)
+            try:
+                native.check_settings(plugin)
+            except LandbridgeError as error:
+                notes.append(f"{error.what}: {error.why}")
         else:
             notes.append(f"{plugin.place}: {plugin.name} does not run yet")
     return {

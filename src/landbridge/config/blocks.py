@@ -33,7 +33,7 @@ def pairs_of(project: Project, words: Sequence[str]) -> list[tuple[Plugin, Plugi
         raise UsageError(
             f"cannot run {' '.join(words)}",
             why="; ".join(problems),
-            fix=f"name an extractor and a loader, or a job: {', '.join(known)}",
+            fix=f"name an extractor and a loader, or a job: {', '.join(known) or 'none yet'}",
         )
     plugins: list[Plugin] = []
     for block in blocks:

@@ -64,6 +64,24 @@ def check_native(plugin: Plugin) -> None:
         )
 
 
+def check_settings(plugin: Plugin) -> None:
+    """Read all that a run would look at in a plugin, as far as that goes without the other.
+
+    Raises:
+        UsageError: something is missing, or can't be read.
+        UnsupportedError: the plugin, or something that it asks for, does not run yet.
+
+    """
+    if plugin.kind == "extractors":
+        source_uri(plugin)
+        rules.selection_of(plugin)
+    else:
+        target_uri(plugin)
+        named_schema(plugin)
+    for pattern in dict.fromkeys((rules.ALL, *(one.pattern for one in plugin.metadata))):
+        loading_of(plugin, plugin, (pattern,))
+
+
 def source_uri(plugin: Plugin) -> str:
     """Return the URI of the MongoDB of an extractor, with its database.
 
