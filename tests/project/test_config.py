@@ -168,6 +168,24 @@ def test_a_value_that_is_none_is_told_before_a_server_is_asked(
     assert (done.code != 0, told in done.err) == (True, True), done.err
 
 
+@pytest.mark.parametrize("verb", ["list", "print", "test", "unset ssl", "set ssl true"])
+def test_the_verb_may_come_first(
+    written: Written, landbridge: Command, verb: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = written()
+    monkeypatch.setenv(
+        "TAP_MONGODB_MONGODB_CONNECTION_STRING",
+        "mongodb://localhost:1/?serverSelectionTimeoutMS=50",
+    )
+    word, *rest = verb.split()
+    first = landbridge("config", word, "tap-mongodb", *rest)
+    changed = path.read_text("utf-8")
+    written()
+    second = landbridge("config", "tap-mongodb", *([] if word == "print" else [word]), *rest)
+    assert (first.code, first.out) == (second.code, second.out)
+    assert changed == path.read_text("utf-8")
+
+
 def test_a_plugin_that_is_not_there_is_told(written: Written, landbridge: Command) -> None:
     written()
     done = landbridge("config", "tap-mongo", "list")

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from landbridge.model.project import Plugin, Project, Setting
 
 PLUGIN = "PLUGIN"
+PRINT = "print"
+# Meltano 4 has the verb first, the versions before it the plugin; both are understood.
+VERBS = ("list", "set", "unset", "test", PRINT)
 
 
 class ConfigGroup(Group):
@@ -31,9 +34,11 @@ class ConfigGroup(Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Take the first word for a plugin where it is no command."""
+        """Take the first word for a plugin where it is no command, or the one after a verb."""
         if not args or args[0].startswith("-") or args[0] == "check":
             return super().resolve_command(ctx, args)
+        if args[0] in VERBS and args[1:]:
+            args = [args[1], *([] if args[0] == PRINT else args[:1]), *args[2:]]
         ctx.obj = args[0]
         return args[0], self.commands[PLUGIN], args[1:]
 
