@@ -61,6 +61,9 @@ def test_every_setting_is_told_with_its_origin(
     assert report["jobs"] == [{"name": "full-sync", "tasks": [["tap-mongodb", "target-postgres"]]}]
     assert report["environments"] == ["dev", "staging", "prod"]
     assert report["notes"] == []
+    listed = landbridge("config", "tap-mongodb", "list").out
+    assert "not set: host, port" in listed
+    assert "TAP_MONGODB_HOST" in listed
 
 
 def test_secrets_are_hidden_wherever_they_stand(written: Written, landbridge: Command) -> None:

@@ -346,3 +346,20 @@ def test_no_project_here(landbridge: Command, tmp_path: Any, monkeypatch: Any) -
     monkeypatch.chdir(tmp_path)
     done = landbridge("run", "a", "b", "--json")
     assert (done.code, json.loads(done.out)["error"]["code"]) == (2, "usage")
+
+
+def test_the_settings_of_all_are_read_before_the_first_is_begun(
+    written: Written,
+    landbridge: Command,
+    mongo: Mongo,
+    source: str,
+    target: str,
+    postgres: psycopg.Connection,
+) -> None:
+    other = "    - name: other\n      inherit_from: target-postgres\n      config: {load_method: x}\n"
+    written(SMALL.replace("jobs:", f"{other}jobs:"))
+    mongo["orders"].insert_one({})
+    words = ("tap-mongodb", "target-postgres", "tap-mongodb", "other")
+    done = landbridge("run", *words)
+    assert (done.code, "load_method cannot be 'x'" in done.err) == (2, True)
+    assert rows(postgres, "SELECT to_regnamespace('raw')") == [(None,)]

@@ -124,6 +124,7 @@ def list_(context: click.Context, *, environment: str | None, as_json: bool) -> 
         click.echo(json.dumps({"status": "ok", **_plugin_document(plugin), "error": None}))
     else:
         _show_plugin(plugin)
+        _show_unset(plugin)
     return 0
 
 
@@ -276,6 +277,18 @@ def _show_plugin(plugin: Plugin) -> None:
     for row in rows:
         table.add_row(*(Text(printable(redact(text))) for text in row))
     print_table(table)
+
+
+def _show_unset(plugin: Plugin) -> None:
+    """Print which settings could be set, and the variable of one."""
+    from landbridge.config.known import SETTINGS
+    from landbridge.config.variables import variable_name
+
+    unset = [name for name in SETTINGS.get(plugin.base, {}) if name not in plugin.config]
+    if unset:
+        variable = variable_name(plugin.name, unset[0])
+        names = ", ".join(unset)
+        click.echo(printable(f"not set: {names}; each may be a variable such as {variable}"))
 
 
 def _settings(plugin: Plugin) -> Mapping[str, dict[str, Any]]:

@@ -2,8 +2,8 @@
 
 For       `run`.
 Touches   Nothing.
-Promises  Names that do not make pairs are an error before anything is run, and so is anything
-          that does not run here.
+Promises  Names that do not make pairs are an error before anything is run, and so are a plugin
+          that does not run here and a setting that can't be read.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def pairs_of(project: Project, words: Sequence[str]) -> list[tuple[Plugin, Plugi
     """Return the pairs that names of plugins and of jobs stand for, in their order.
 
     Raises:
-        UsageError: a name is not known, or an extractor has no loader.
+        UsageError: a name is not known, an extractor has no loader, a setting can't be read.
         UnsupportedError: something that is named does not run yet.
 
     """
@@ -48,6 +48,8 @@ def pairs_of(project: Project, words: Sequence[str]) -> list[tuple[Plugin, Plugi
             )
         native.check_native(plugin)
         plugins.append(plugin)
+    for plugin in plugins:
+        native.check_settings(plugin)
     return list(zip(plugins[::2], plugins[1::2], strict=True))
 
 
