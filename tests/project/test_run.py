@@ -356,7 +356,7 @@ def test_the_settings_of_all_are_read_before_the_first_is_begun(
     target: str,
     postgres: psycopg.Connection,
 ) -> None:
-    other = "    - name: other\n      inherit_from: target-postgres\n      config: {load_method: x}\n"
+    other = "    - {name: other, inherit_from: target-postgres, config: {load_method: x}}\n"
     written(SMALL.replace("jobs:", f"{other}jobs:"))
     mongo["orders"].insert_one({})
     words = ("tap-mongodb", "target-postgres", "tap-mongodb", "other")

@@ -30,7 +30,7 @@ from landbridge.cli.job import job
 from landbridge.cli.mapping import mapping
 from landbridge.cli.project import ENVIRONMENT
 from landbridge.cli.quarantine import quarantine
-from landbridge.cli.run import run as run_
+from landbridge.cli.run_ import run_
 from landbridge.cli.schedule import schedule
 from landbridge.cli.select import select
 from landbridge.cli.sync import sync

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 HOW, OUTPUT = "How it is run", "Output"
 
 
-@click.command(cls=Command)
+@click.command("run", cls=Command)
 @click.argument("names", nargs=-1, required=True, metavar="EXTRACTOR LOADER | JOB…")
 @environment_option
 @option("--full-refresh", is_flag=True, group=HOW, help="Load all again, whatever was loaded.")
@@ -70,7 +70,7 @@ HOW, OUTPUT = "How it is run", "Output"
     help="Show what would be done, from a sample; touch nothing.",
 )
 @common_options
-def run(
+def run_(
     *,
     names: tuple[str, ...],
     environment: str | None,
