@@ -35,6 +35,8 @@ plugins:
         endpoint_url: https://me:hush@example.com/?token=hush2&x=1
         nested: {auth_token: hush3, region: north}
         speed: ${SPEED}
+        hook_url: https://example.com/${HOOK_TOKEN}
+        path: "md:things?motherduck_token=hush4&x=1"
 """
 
 
@@ -66,8 +68,11 @@ def test_every_setting_is_told_with_its_origin(
     assert "TAP_MONGODB_HOST" in listed
 
 
-def test_secrets_are_hidden_wherever_they_stand(written: Written, landbridge: Command) -> None:
+def test_secrets_are_hidden_wherever_they_stand(
+    written: Written, landbridge: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
     written(SECRETS)
+    monkeypatch.setenv("HOOK_TOKEN", "hush5")
     shown = landbridge("config", "tap-things", "list", "--json").out
     shown += landbridge("config", "tap-things", "list").out
     shown += landbridge("config", "tap-things").out

@@ -175,7 +175,7 @@ def set_(
       landbridge config tap-mongodb set _metadata orders replication-method LOG_BASED
     """
     from landbridge.config import project_edit
-    from landbridge.config.known import is_secret
+    from landbridge.config.known import may_hold_secret
 
     if len(words) < 2:
         raise click.UsageError("Name a setting and its value.")
@@ -186,7 +186,7 @@ def set_(
     path = project_edit.path_of(name)
     setting = plugin.config.get(path[-1])
     secret = path[0] == "config" and (
-        is_secret(path[-1]) or (setting is not None and setting.secret)
+        may_hold_secret(path[-1]) or (setting is not None and setting.secret)
     )
     if secret and ("://" not in value or "@" in value):  # an address alone gives nothing away
         variable = project_edit.set_secret(project, plugin, path[-1], value)

@@ -81,13 +81,21 @@ REFUSED: Mapping[str, tuple[str, ...]] = {
     TARGET: ("schema_mapping", "ssh_tunnel", "stream_maps"),
 }
 
-_SECRET = re.compile(r"(?i)passw|passphrase|secret|token|credential|api_?key|private_key|^key$")
+_SECRET = re.compile(
+    r"(?i)passw|passphrase|secret|token|credential|api_?key"
+    r"|(?<!replication_)(?<!primary_)(?<!partition_)(?<!sort_)key(_id)?$"
+)
 _ADDRESS = re.compile(r"(?i)(uri|url|dsn|connection_string)$")
 _QUERY_SECRET = re.compile(r"(?i)([?&][^=&]*(?:passw|token|secret|key)[^=&]*=)[^&]+")
 
 
 def is_secret(name: str) -> bool:
-    """Whether a setting of this name holds what nobody should read."""
+    """Whether a setting, or a variable, of this name holds what nobody should read."""
+    return bool(_SECRET.search(name))
+
+
+def may_hold_secret(name: str) -> bool:
+    """Whether a setting of this name holds a secret, or an address that may have a login."""
     return bool(_SECRET.search(name) or _ADDRESS.search(name))
 
 
@@ -99,8 +107,8 @@ def shown(name: str, value: Any, *, secret: bool = False) -> Any:
         return {key: shown(str(key), part, secret=secret) for key, part in value.items()}
     if isinstance(value, list):
         return [shown(name, part, secret=secret) for part in value]
-    if _ADDRESS.search(name) and "://" in str(value):
-        return _QUERY_SECRET.sub(r"\1***", redact(str(value)))
     if secret or is_secret(name):
         return HIDDEN
-    return redact(value) if isinstance(value, str) else value
+    if _ADDRESS.search(name) and "://" not in str(value):
+        return HIDDEN
+    return _QUERY_SECRET.sub(r"\1***", redact(value)) if isinstance(value, str) else value

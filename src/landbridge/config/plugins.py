@@ -131,7 +131,7 @@ def _plugin(
     namespace = own("namespace") or base.replace("-", "_")
     found, secrets = _settings(reading, definition, chain, base, variables)
     config = {
-        name: replace(one, secret=name in secrets or is_secret(name))
+        name: replace(one, secret=one.secret or name in secrets or is_secret(name))
         for name, one in sorted(found.items())
         if not name.startswith("_")
     }
@@ -183,7 +183,8 @@ def _settings(
                 origin = _origin(tree, definition, one, in_environment)
                 for used in value.used:
                     origin = f"{origin}, from {variables[used].origin}"
-                found.add(Setting(name, value.value, origin, missing=value.missing))
+                secret = any(is_secret(used) for used in value.used)
+                found.add(Setting(name, value.value, origin, secret, value.missing))
     found.add_variables({*defaults, *declared}, (base,), variables)
     for name, value in {**defaults, **{k: d.default for k, d in declared.items()}}.items():
         if value is not None:
