@@ -178,7 +178,7 @@ def loading_of(
     said = rules.metadata_of(extractor.metadata, stream)
     method, key, method_origin = _method(said)
     load_setting = values.setting(loader, "load_method")
-    if load_setting is not None and load_setting.value not in LOADS:
+    if load_setting is not None and str(load_setting.value) not in LOADS:
         raise values.wrong(loader, load_setting, tuple(LOADS))
     chosen = LOADS[str(load_setting.value)] if load_setting is not None else None
     marks = values.boolean(loader, "activate_version") is not False
@@ -293,7 +293,7 @@ def _method(said: dict[str, StreamMetadata]) -> tuple[Method, str, str]:
     field = str(key.value) if key is not None and key.value else "_id"
     if method is None:
         return ("incremental", field, key.origin) if key else ("full", field, "default")
-    if method.value not in METHODS:
+    if str(method.value) not in METHODS:
         raise UsageError(
             f"{_METHOD} cannot be {method.value!r}",
             why=f"{method.origin} says so; it is {', '.join(METHODS)}",

@@ -80,7 +80,9 @@ def read_files(path: Path, texts: Mapping[Path, str] | None = None) -> list[Proj
     first = _read_file(path, path.name, texts or {})
     files = {path.resolve(): first}
     include = first.get("include_paths")
-    for item in include.items() if include is not None and include.kind == "list" else []:
+    if include is not None and include.kind != "list":
+        raise not_usable(path.name, [f"{include.place}: include_paths should be a list"])
+    for item in include.items() if include is not None else []:
         pattern = str(item.plain())
         found = sorted(one for one in path.parent.glob(pattern) if one.is_file())
         if not found and not _WILDCARDS & set(pattern):
