@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-PROBLEMS_SHOWN_MAX = 20  # of a mapping, in one error
+PROBLEMS_SHOWN_MAX = 20  # of one file, in one error
 
 _CREDENTIALS = re.compile(
     r"(?P<scheme>[a-z][a-z0-9+.-]*://)(?P<user>[^:/@\s]*):(?P<secret>[^\s]*)@"
@@ -140,10 +140,8 @@ class ContractError(StopError):
     code = "contract_broken"
 
 
-class MappingError(StopError):
-    """A mapping file can't be read, or its tables are not as it says; nothing was written."""
-
-    code = "mapping_invalid"
+class ProblemsError(StopError):
+    """A file that people write says something that is not understood; all of it is told at once."""
 
     def __init__(self, what: str, problems: Sequence[str], *, fix: str) -> None:
         self.problems = tuple(problems)
@@ -151,6 +149,18 @@ class MappingError(StopError):
         if len(problems) > PROBLEMS_SHOWN_MAX:
             shown.append(f"and {len(problems) - PROBLEMS_SHOWN_MAX} more")
         super().__init__(what, why="\n    ".join(shown), fix=fix)
+
+
+class MappingError(ProblemsError):
+    """A mapping file can't be read, or its tables are not as it says; nothing was written."""
+
+    code = "mapping_invalid"
+
+
+class ProjectError(ProblemsError):
+    """A project file can't be read, or says something that is not understood."""
+
+    code = "project_invalid"
 
 
 class ViolationError(StopError):

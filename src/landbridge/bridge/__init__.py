@@ -18,6 +18,7 @@ from landbridge.bridge.cutover import (
 from landbridge.bridge.exporting import export
 from landbridge.bridge.importing import import_files, plan_import
 from landbridge.bridge.mapped_import import import_mapped
+from landbridge.bridge.project_run import Pair, check_plugin, list_streams, plan_pair, run_pair
 from landbridge.bridge.proposing import propose_mapping
 from landbridge.bridge.provisioning import (
     database_in,
@@ -33,7 +34,9 @@ from landbridge.bridge.verifying import verification_page, verify
 __all__ = [
     "CutoverRequest",
     "Figures",
+    "Pair",
     "Through",
+    "check_plugin",
     "check_quiet",
     "cut_over",
     "database_in",
@@ -42,11 +45,14 @@ __all__ = [
     "import_files",
     "import_mapped",
     "list_quarantine",
+    "list_streams",
     "plan_cutover",
     "plan_import",
+    "plan_pair",
     "plan_sync",
     "propose_mapping",
     "retry_quarantine",
+    "run_pair",
     "setup_mongodb",
     "setup_postgres",
     "show_quarantine",

@@ -19,13 +19,20 @@ import click
 
 from landbridge import __version__
 from landbridge.cli.command import Group
+from landbridge.cli.config import config
 from landbridge.cli.cutover import cutover
 from landbridge.cli.demo import demo
 from landbridge.cli.doctor import doctor
 from landbridge.cli.export import export
 from landbridge.cli.import_ import import_
+from landbridge.cli.init import init
+from landbridge.cli.job import job
 from landbridge.cli.mapping import mapping
+from landbridge.cli.project import ENVIRONMENT
 from landbridge.cli.quarantine import quarantine
+from landbridge.cli.run_ import run_
+from landbridge.cli.schedule import schedule
+from landbridge.cli.select import select
 from landbridge.cli.setup import setup
 from landbridge.cli.sync import sync
 from landbridge.cli.verify import verify
@@ -33,7 +40,9 @@ from landbridge.cli.verify import verify
 
 @click.group(cls=Group)
 @click.version_option(__version__, message="landbridge %(version)s")
-def commands() -> None:
+@click.option("--environment", metavar="E", help="The environment of a project, for its commands.")
+@click.pass_context
+def commands(context: click.Context, environment: str | None) -> None:
     """Moves MongoDB collections into PostgreSQL tables: exactly, fast, with proof.
 
     Every document becomes a row, or is set aside whole with its reason, and each run says how
@@ -47,10 +56,16 @@ def commands() -> None:
           See what would be made of your own collections; nothing is touched.
       landbridge sync --from mongodb://localhost/shop --to postgresql://localhost/bi
           Do it. The tables are in the schema "shop".
+      landbridge run tap-mongodb target-postgres
+          Do what the meltano.yml of this folder says.
     """
+    context.meta[ENVIRONMENT] = environment
 
 
-for command in (demo, sync, verify, export, import_, mapping, cutover, setup, doctor, quarantine):
+for command in (
+    demo, sync, init, run_, select, config, job, schedule, verify, export, import_, mapping,
+    cutover, setup, doctor, quarantine,
+):  # fmt: skip
     commands.add_command(command)
 
 

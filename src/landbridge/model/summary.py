@@ -164,6 +164,20 @@ class Summary:
         """`ok` when every stream finished."""
         return "failed" if self.error or any(s.error for s in self.streams) else "ok"
 
+    def with_note(self, note: str) -> Summary:
+        """Return this summary with one more note."""
+        return replace(self, notes=(*self.notes, note))
+
+    def then(self, later: Summary) -> Summary:
+        """Return what both did, the one after the other."""
+        return Summary(
+            self.streams + later.streams,
+            self.seconds + later.seconds,
+            self.error or later.error,
+            ",".join(run for run in (self.run, later.run) if run),
+            tuple(dict.fromkeys(self.notes + later.notes)),
+        )
+
     def to_json(self) -> dict[str, Any]:
         """Return the JSON report of `sync` and `run`."""
         return {
