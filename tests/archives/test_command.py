@@ -74,6 +74,9 @@ def test_stop(folder: Folder, landbridge: Run, postgres_uri: str) -> None:
         (("--input", "a", "--undo", "1"), "--undo stands alone"),
         (("--input", "a", "--on-error", "perhaps"), "perhaps"),
         (("--input", "a", "--batch-size", "0"), "0"),
+        (("--input", "a", "--batch-size", "9"), "--batch-size cannot be used without --mapping"),
+        (("--input", "a", "--mapping", "m.yml", "--load", "upsert"), "--load cannot be used with"),
+        (("--input", "a", "--mapping", "m.yml", "--nul", "escape"), "--nul cannot be used with"),
     ],
 )
 def test_wrong_use(landbridge: Run, arguments: tuple[str, ...], text: str) -> None:

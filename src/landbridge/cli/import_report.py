@@ -30,6 +30,8 @@ def show_import(summary: Summary, *, target_hint: str) -> None:
         click.echo(line)
     show_errors(summary)
     if not summary.run:
+        if summary.status == "ok":
+            click.echo("next: the same command without --dry-run")
         return
     if any(stream.tally.quarantined for stream in summary.streams):
         click.echo(f"next: landbridge quarantine list{target_hint}")

@@ -59,7 +59,8 @@ def show_verification(verification: Verification, *, mapping: str | None = None)
 
 def _next_step(verification: Verification, mapping: str | None) -> str:
     """Return the command that helps with what differs, to be given the same ends."""
-    apart = [stream for stream in verification.streams if stream.status == "different"]
+    streams = [stream for stream in verification.streams if stream.table]
+    apart = [stream for stream in streams if stream.status == "different"]
     way = "" if mapping is None else f" --mapping {shlex.quote(mapping)}"
     if any(stream.mode in ("count", "aggregate") for stream in apart):
         return f"landbridge verify{way} --mode full"

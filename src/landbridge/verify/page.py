@@ -41,7 +41,7 @@ dt { font-weight: 600 } dd { margin: 0; overflow-wrap: anywhere } ul { padding-l
 @page { size: A4 landscape; margin: 12mm }
 @media print { body { margin: 0; max-width: none; padding: 0; font-size: 8pt }
   table { display: table } tr { break-inside: avoid } h2, h3 { break-after: avoid }
-  td { overflow-wrap: anywhere } }
+  td.n { overflow-wrap: anywhere } }
 """
 
 

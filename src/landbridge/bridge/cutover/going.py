@@ -288,6 +288,8 @@ class _Evening:
             yield detail
         except BaseException as error:
             what = error.what if isinstance(error, LandbridgeError) else type(error).__name__
+            if isinstance(error, KeyboardInterrupt):
+                what = "interrupted"
             seconds = time.monotonic() - began
             self._tell(Step(name, "failed", at, seconds, what))
             raise
