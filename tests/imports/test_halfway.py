@@ -62,3 +62,16 @@ def test_a_row_that_is_being_changed_is_not_taken_back(
     thread.join(60)
     assert (undone[0].removed, undone[0].refused_count) == (2, 1)
     assert rows("SELECT id, v FROM n") == [(1, 100)]
+
+
+def test_what_json_holds_that_is_null_comes_back_as_it_was(
+    imported: Importing, mongo: Mongo, postgres: psycopg.Connection, postgres_uri: str, rows: Rows
+) -> None:
+    postgres.execute("CREATE TABLE n (id integer PRIMARY KEY, v integer, own jsonb, other json)")
+    postgres.execute("INSERT INTO n VALUES (1, 5, 'null', 'null'), (2, 5, NULL, '[null]')")
+    mongo.n.insert_many({"_id": n, "v": 6} for n in (1, 2))
+    run = imported(TEXT)
+    assert counts(run, "n") == {"read": 2, "updated": 2}
+    assert bridge.undo_import(postgres_uri, run.run).restored == 2
+    found = rows("SELECT id, v, own::text, other::text FROM n ORDER BY 1")
+    assert found == [(1, 5, "null", "null"), (2, 5, None, "[null]")]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +17,8 @@ from pymongo.database import Database
 from tests.verify.conftest import SCHEMA, Sync, Verify
 
 from landbridge.verify import comparing, ranges
+from landbridge.verify.progress import Compared, Progress
+from landbridge.verify.reading import WHOLE
 
 Mongo = Database[dict[str, Any]]
 MODES = ("hash", "full")
@@ -123,3 +126,14 @@ def test_rows_of_arrays_and_of_views_are_compared_in_pieces(
         assert verify(mode="full", select=[collection])[collection].status == "equal"
         assert len(pieces) > 3
         assert max(pieces) < sum(pieces) / 2
+
+
+@pytest.mark.parametrize(("hours", "kept"), [(23, 1), (25, 0)])
+def test_what_was_compared_long_ago_is_compared_again(
+    tmp_path: Path, hours: int, kept: int
+) -> None:
+    begun = datetime.now(UTC) - timedelta(hours=hours)
+    progress = Progress(tmp_path, "shop.people", "same")
+    progress.begin([WHOLE], begun.isoformat(timespec="seconds"))
+    progress.add(Compared(0, 5, 5, "0", "0", ()))
+    assert len(Progress(tmp_path, "shop.people", "same").done) == kept

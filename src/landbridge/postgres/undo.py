@@ -101,6 +101,17 @@ class _Table:
             if not column.generated and column.identity != "always"
         ]
 
+    def restored(self, name: str) -> sql.Composed:
+        """Return what sets a column of a row `t` to what the journal `b` has."""
+        column = self.shape.column(name)
+        if column is not None and column.base in ("json", "jsonb") and not column.array:
+            # The journal writes JSON's null as it writes NULL; an import never makes the first.
+            kept = (
+                "{0} = CASE WHEN b.{0} IS NULL AND t.{0}::text = 'null' THEN t.{0} ELSE b.{0} END"
+            )
+            return sql.SQL(kept).format(quoting.name(name))
+        return sql.SQL("{0} = b.{0}").format(quoting.name(name))
+
     def same(self, left: str, right: str) -> sql.Composed:
         """Return the condition that two aliases are of one row."""
         return sql.SQL(" AND ").join(
@@ -234,10 +245,7 @@ class Undo:
             case "u":
                 return sql.SQL("UPDATE {} t SET {} FROM {} WHERE {}").format(
                     table.target,
-                    sql.SQL(", ").join(
-                        sql.SQL("{0} = b.{0}").format(quoting.name(name))
-                        for name in table.updatable
-                    ),
+                    sql.SQL(", ").join(map(table.restored, table.updatable)),
                     before,
                     table.same("t", "b"),
                 )

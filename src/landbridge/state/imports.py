@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import psycopg
+from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from landbridge.state import leases, quarantine
@@ -79,10 +80,13 @@ def forget_old(connection: Connection) -> None:
         " WHERE started_at < now() - make_interval(days => %s))",
         (JOURNAL_DAYS,),
     )
-    connection.execute(
-        "DELETE FROM landbridge.import_pending p WHERE NOT EXISTS"
-        " (SELECT FROM landbridge.lease l WHERE l.holder->>'run' = p.run_id::text)"
-    )
+    for table in ("import_pending", "import_doomed"):
+        connection.execute(
+            sql.SQL(
+                "DELETE FROM {} p WHERE NOT EXISTS"
+                " (SELECT FROM landbridge.lease l WHERE l.holder->>'run' = p.run_id::text)"
+            ).format(sql.Identifier("landbridge", table))
+        )
 
 
 def forget_pending(connection: Connection, run: str) -> None:

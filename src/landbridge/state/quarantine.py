@@ -281,11 +281,6 @@ def renew(connection: Connection, met: Sequence[int], new: Sequence[int]) -> Non
     )
 
 
-def end_all(connection: Connection, stream_id: int) -> None:
-    """End every entry of a stream whose collection holds nothing any more."""
-    connection.execute("DELETE FROM landbridge.quarantine WHERE stream_id = %s", (stream_id,))
-
-
 def mark_replaced(connection: Connection, entries: Sequence[int]) -> None:
     """Say that the old rows of these documents left their table."""
     connection.execute(

@@ -8,7 +8,6 @@ Promises  A column is paired with exactly those values of its path that its plan
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -130,8 +129,3 @@ def _plain(column: Column) -> sql.Identifier:
 def _has_other_binaries(table: TablePlan, column: Column) -> bool:
     families = {c.family for c in table.columns if c.path == column.path}
     return sum(family == "binary" or family.startswith("binary_") for family in families) > 1
-
-
-def tables_of_arrays(plan: Plan) -> Sequence[tuple[Path, TablePlan]]:
-    """Return the arrays that have tables of their own."""
-    return [(table.array_path, table) for table in plan.tables[1:]]

@@ -3,7 +3,7 @@
 For       A verification that was ended in the middle.
 Touches   One file a stream, in the folder that the caller names.
 Promises  A range counts as compared once its line is written whole. A file of other tables, other
-          settings or another source is not believed.
+          settings or another source is not believed, nor one that was begun more than a day ago.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import json
 import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,9 @@ class Progress:
             found = json.loads(head)
             if found["format"] != _FORMAT or found["identity"] != self._identity:
                 return
+            age = datetime.now(UTC) - datetime.fromisoformat(found["since"])
+            if age.total_seconds() > AGE_SECONDS_MAX:
+                return  # what was equal then says little of now
             self.ranges = [
                 Range(_bound_of_json(low), _bound_of_json(high)) for low, high in found["ranges"]
             ]
