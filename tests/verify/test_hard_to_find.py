@@ -66,6 +66,25 @@ def test_what_has_no_ids_is_not_called_equal(mongo: Mongo, sync: Sync, verify: V
         assert "its documents have no _id" in verdict.error["message"]
 
 
+def test_values_that_rows_of_one_id_have_swapped_are_told_of(
+    mongo: Mongo, postgres: psycopg.Connection[Any], sync: Sync, verify: Verify
+) -> None:
+    mongo["people"].insert_one({"_id": 1, "pairs": [{"a": 1, "b": 2}, {"a": 3, "b": 4}]})
+    pipeline = [
+        {"$unwind": "$pairs"},
+        {"$replaceWith": {"_id": 1, "a": "$pairs.a", "b": "$pairs.b"}},
+    ]
+    mongo.create_collection("seen", viewOn="people", pipeline=pipeline)
+    sync()
+    assert verify(mode="full")["seen"].status == "equal"
+    postgres.execute(
+        sql.SQL("UPDATE {} SET b = CASE b WHEN 2 THEN 4 ELSE 2 END").format(
+            sql.Identifier(SCHEMA, "seen")
+        )
+    )
+    assert verify(mode="full")["seen"].status == "different"
+
+
 def test_a_row_without_an_id_is_told_of(
     mongo: Mongo, postgres: psycopg.Connection[Any], sync: Sync, verify: Verify
 ) -> None:

@@ -45,7 +45,8 @@ def verification_document(verification: Verification) -> dict[str, Any]:
 def show_verification(verification: Verification, *, mapping: str | None = None) -> None:
     """Print what was found, the counts first and the verdict last; `mapping` is its file."""
     for stream in verification.streams:
-        click.echo(printable(count_line(stream)))
+        # A name with a line end in it must not look like the line of another.
+        click.echo(printable(count_line(stream)).replace("\n", "\\n"))
     for stream in verification.streams:
         _show_stream(stream)
     for note in verification.notes:

@@ -75,6 +75,7 @@ cdef extern from "native/records.hpp" namespace "landbridge::verify" nogil:
         boolean extended
         boolean discards
         boolean walks
+        boolean mixes
         Hash128 seed
         string output
         vector[Span] unusual
@@ -111,6 +112,7 @@ cdef class Kernel:
         self.native.extended = shape.extended
         self.native.discards = shape.discards
         self.native.walks = shape.walks
+        self.native.mixes = shape.mixes
         self.native.seed.low = int.from_bytes(shape.seed[:8], "little")
         self.native.seed.high = int.from_bytes(shape.seed[8:], "little")
         cdef Table table

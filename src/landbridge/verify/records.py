@@ -56,7 +56,7 @@ def of_document(shape: Shape, document: bytes) -> bytes:
         cell_digest(Cell(0, 0, LOST), "\0".join(path).encode(errors="surrogateescape"))
         for path in wanted.lost
     )
-    return record(wanted.key, total, 0)
+    return record(wanted.key, _mixed(total) if shape.mixes else total, 0)
 
 
 def of_rows(shape: Shape, table: int, copied: bytes) -> bytes:
@@ -67,8 +67,13 @@ def of_rows(shape: Shape, table: int, copied: bytes) -> bytes:
         rows_found.add_row(shape, found, table, fields)
         total = sum(cell_digest(cell, have) for cell, have in found.cells.items())
         total += sum(cell_digest(Cell(*row, ROW_OF_ARRAY), b"") for row in found.rows)
-        made.append(record(found.key, total, int(table > 0)))
+        made.append(record(found.key, _mixed(total) if shape.mixes else total, int(table > 0)))
     return b"".join(made)
+
+
+def _mixed(total: int) -> int:
+    """Return a digest that tells two rows of one id from two that have swapped their values."""
+    return int.from_bytes(murmur3_128(SEED, (total & MASK).to_bytes(16, "little")), "little")
 
 
 def record(key: bytes, total: int, of_array: int) -> bytes:

@@ -142,6 +142,11 @@ class Shape:
     mixed: bool = field(default=False)  # ids of several kinds: the key orders as MongoDB does
 
     @property
+    def mixes(self) -> bool:
+        """Whether documents may share an id: their cells must not be added up as one sum."""
+        return not self.keyed and len(self.tables) == 1
+
+    @property
     def main(self) -> TableShape:
         """The stream's own table."""
         return self.tables[0]

@@ -64,7 +64,7 @@ class Records {
     std::vector<Table> tables;
     std::vector<Node> nodes;
     int flatten_depth = 0;
-    bool extended = false, discards = false, walks = true;
+    bool extended = false, discards = false, walks = true, mixes = false;
     Hash128 seed{0, 0};
     std::string output;
     std::vector<Span> unusual;
@@ -397,7 +397,13 @@ class Records {
     void put_record(bool of_array) {
         put_little(output, static_cast<std::uint32_t>(key_.size()));
         output += key_;
-        put_hash(output, {total_.low, total_.high});
+        if (mixes) {
+            cell_.clear();
+            put_hash(cell_, {total_.low, total_.high});
+            put_hash(output, hash(cell_, cell_seed));
+        } else {
+            put_hash(output, {total_.low, total_.high});
+        }
         output.push_back(of_array);
     }
 
