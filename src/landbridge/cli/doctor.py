@@ -41,7 +41,7 @@ COLOURS = {"error": "red", "warning": "yellow", "info": None, "ok": "green"}
 SERIOUS = ("error", "warning")
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, short_help="Say what will hurt, before it does.")
 @option(
     "--from",
     "source",

@@ -18,7 +18,7 @@ from landbridge.cli.text import printable
 from landbridge.errors import UsageError
 
 
-@click.command(cls=Command)
+@click.command(cls=Command, short_help="Write a project to start from.")
 @click.argument("folder", required=False, type=click.Path(path_type=Path))
 @common_options
 def init(*, folder: Path | None, as_json: bool) -> int:

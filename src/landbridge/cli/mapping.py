@@ -27,7 +27,7 @@ ENDS, WHAT, OUTPUT = "Where from, where to", "What", "Output"
 POINTS_SHOWN_MAX = 20
 
 
-@click.group(cls=Group)
+@click.group(cls=Group, short_help="Propose a mapping for tables that exist.")
 def mapping() -> None:
     """Propose how documents become rows of tables that exist already.
 

@@ -72,7 +72,7 @@ class _Passwords:
         self.in_use.append(user)
 
 
-@click.group(cls=Group)
+@click.group(cls=Group, short_help="Make users, roles, schemas and grants.")
 def setup() -> None:
     """Make the users, roles, schemas and grants that a sync needs, and no more.
 

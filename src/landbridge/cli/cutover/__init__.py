@@ -17,7 +17,7 @@ from landbridge.cli.cutover.plan import plan
 from landbridge.cli.cutover.watch import watch
 
 
-@click.group(cls=Group)
+@click.group(cls=Group, short_help="Leave MongoDB on one evening.")
 def cutover() -> None:
     """Leave MongoDB on one evening: plan it, check, go, watch the day after.
 
