@@ -2,7 +2,8 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-PYTEST_JOBS ?= 2
+# One more than cores: tests wait for servers as much as they work.
+PYTEST_JOBS ?= 3
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint bench fuzz campaign ext constraints clean bootstrap
