@@ -2,8 +2,7 @@
 
 PYTHON ?= python3
 BIN := .venv/bin
-# One more than cores: tests wait for servers as much as they work.
-PYTEST_JOBS ?= 3
+PYTEST_JOBS ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint bench fuzz campaign ext constraints clean bootstrap
