@@ -10,11 +10,12 @@ import os
 import signal
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from landbridge import bridge
 from landbridge.engine import archiving
 from landbridge.files.local import LocalStore, LocalWriting
+from landbridge.model.archive import Compression
 
 DOCUMENTS_EACH = 50
 
@@ -34,13 +35,13 @@ def main() -> None:
 
         return call
 
-    setattr(archiving, "PART_SECONDS", 0.0)  # noqa: B010
+    archiving.PART_SECONDS = 0.0
     for owner, name in ((LocalWriting, "sync"), (LocalWriting, "finish"), (LocalStore, "write")):
         setattr(owner, name, dying(getattr(owner, name)))
     summary = bridge.export(
         source,
         out,
-        compress=compress,  # type: ignore[arg-type]
+        compress=cast("Compression", compress),
         batch_size=DOCUMENTS_EACH,
         jobs=1,
     )

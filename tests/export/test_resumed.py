@@ -150,12 +150,12 @@ def test_another_export_does_not_go_on_with_it(
 ) -> None:
     fill(mongo)
     killed_in_the_middle_of_c(mongo_uri, tmp_path)
-    other: list[dict[str, object]] = [
+    other: list[dict[str, Any]] = [
         {"compress": "zstd"}, {"query": '{"a": 1}'}, {"select": ["a"]},
     ]  # fmt: skip
     for options in other:
         with pytest.raises(ArchiveTakenError, match="asked for something else"):
-            bridge.export(mongo_uri, str(tmp_path), **options)  # type: ignore[arg-type]
+            bridge.export(mongo_uri, str(tmp_path), **options)
 
 
 def test_a_file_that_lost_bytes_is_told(mongo: Mongo, mongo_uri: str, tmp_path: Path) -> None:

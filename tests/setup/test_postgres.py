@@ -182,13 +182,15 @@ def test_the_reader_reads_schemas_made_later_where_that_is_asked_for(
 
     def reads(schema: str) -> bool:
         with connect_as(postgres_server, names, "--loader", "one") as loader:
-            loader.execute(f"CREATE SCHEMA {schema}; CREATE TABLE {schema}.t (a int)")
+            loader.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(schema)))
+            table = sql.Identifier(schema, "t")
+            loader.execute(sql.SQL("CREATE TABLE {} (a int)").format(table))
             loader.execute("CREATE TABLE IF NOT EXISTS landbridge.t (a int)")
         with connect_as(postgres_server, names, "--reader", "two") as reader:
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 reader.execute("SELECT * FROM landbridge.t")
             try:
-                reader.execute(f"SELECT * FROM {schema}.t")
+                reader.execute(sql.SQL("SELECT * FROM {}").format(table))
             except psycopg.errors.InsufficientPrivilege:
                 return False
             return True
@@ -207,9 +209,19 @@ def test_what_is_there_with_more_rights_is_named_and_left(
     fresh: str,
 ) -> None:
     loader, reader, database = (names[one] for one in ("--loader", "--reader", "--database"))
-    admin.execute(f"CREATE ROLE {loader} LOGIN CREATEDB PASSWORD 'one'")
-    admin.execute(f"CREATE ROLE team_{fresh}; CREATE ROLE {reader} IN ROLE team_{fresh}")
-    admin.execute(f"CREATE DATABASE {database}")
+    named = {
+        name: sql.Identifier(value)
+        for name, value in {
+            "loader": loader, "reader": reader, "team": f"team_{fresh}", "database": database,
+        }.items()
+    }  # fmt: skip
+    for statement in (
+        "CREATE ROLE {loader} LOGIN CREATEDB PASSWORD 'one'",
+        "CREATE ROLE {team}",
+        "CREATE ROLE {reader} IN ROLE {team}",
+        "CREATE DATABASE {database}",
+    ):
+        admin.execute(sql.SQL(statement).format(**named))
     inside = postgres_server.postgres(
         urlsplit(postgres_server.uri)._replace(path=f"/{database}").geturl()
     )

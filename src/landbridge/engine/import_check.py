@@ -9,16 +9,15 @@ Promises  Types, enums, NULLs, unique keys and references are checked over all d
 from __future__ import annotations
 
 import sqlite3
-import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from itertools import islice
-from pathlib import Path
 from typing import Any
 
 from landbridge.engine.import_ids import Repeated
+from landbridge.engine.scratch import scratch
 from landbridge.mapping.conversion import Converter
 from landbridge.model.amounts import count_of
 from landbridge.model.importing import (
@@ -36,7 +35,6 @@ from landbridge.model.summary import Observer, Progress, StreamSummary, Tally
 
 SAMPLES = 3  # rows of each table that are shown
 ASKED_AT_ONCE = 5000
-CACHE_KIB = 48 * 1024
 
 _TABLES = """
 CREATE TABLE doc (n INTEGER PRIMARY KEY, stream INT, source_id TEXT, state TEXT);
@@ -89,18 +87,9 @@ class _Refers:
     reference: Reference
 
 
-@contextmanager
-def disk() -> Iterator[sqlite3.Connection]:
-    """Open a database of our own in a temporary file, which goes with it."""
-    with tempfile.TemporaryDirectory(prefix="landbridge-check-") as folder:
-        path = Path(folder) / "check.sqlite"
-        with closing(sqlite3.connect(path, isolation_level=None)) as database:
-            database.execute("PRAGMA journal_mode = OFF")
-            database.execute("PRAGMA synchronous = OFF")
-            database.execute("PRAGMA temp_store = FILE")
-            database.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
-            database.executescript(_TABLES)
-            yield database
+def disk() -> AbstractContextManager[sqlite3.Connection]:
+    """Open the database of a check."""
+    return scratch(_TABLES)
 
 
 class DataCheck:

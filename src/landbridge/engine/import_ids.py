@@ -8,21 +8,17 @@ Promises  The last document of an id is the one that counts; the others are set 
 
 from __future__ import annotations
 
-import sqlite3
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing
 from hashlib import blake2b
-from pathlib import Path
 
 from landbridge.codec import documents_in, id_of
+from landbridge.engine.scratch import scratch
 from landbridge.mapping.ids import Unfit, canonical
 from landbridge.model.importing import Fault, Mapped, StreamShape
 from landbridge.model.stream import Source
 from landbridge.model.summary import Observer, Progress
 
 DIGEST_BYTES = 16
-CACHE_KIB = 32 * 1024
 
 
 def repeated_ids(source: Source, observer: Observer) -> dict[bytes, int]:
@@ -31,30 +27,21 @@ def repeated_ids(source: Source, observer: Observer) -> dict[bytes, int]:
     The ids are digests of their canonical text.
     """
     collection, count = source.collection, 0
-    with tempfile.TemporaryDirectory(prefix="landbridge-ids-") as folder:
-        path = Path(folder) / "ids.sqlite"
-        with closing(sqlite3.connect(path, isolation_level=None)) as database:
-            database.execute("PRAGMA journal_mode = OFF")
-            database.execute("PRAGMA synchronous = OFF")
-            database.execute("PRAGMA temp_store = FILE")
-            database.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
-            database.execute("CREATE TABLE id (digest BLOB)")
-            with source.read(snapshot=False) as read:
-                for batch in read:
-                    digests = [
-                        (digest,)
-                        for document in documents_in(batch)
-                        if (digest := _digest_of(document)) is not None
-                    ]
-                    count += len(digests)
-                    database.execute("BEGIN")
-                    database.executemany("INSERT INTO id VALUES (?)", digests)
-                    database.execute("COMMIT")
-                    observer(Progress(collection.stream, "waiting", count, collection.documents))
-            found = database.execute(
-                "SELECT digest, count(*) FROM id GROUP BY 1 HAVING count(*) > 1"
-            )
-            return dict(found.fetchall())
+    with scratch("CREATE TABLE id (digest BLOB)") as database:
+        with source.read(snapshot=False) as read:
+            for batch in read:
+                digests = [
+                    (digest,)
+                    for document in documents_in(batch)
+                    if (digest := _digest_of(document)) is not None
+                ]
+                count += len(digests)
+                database.execute("BEGIN")
+                database.executemany("INSERT INTO id VALUES (?)", digests)
+                database.execute("COMMIT")
+                observer(Progress(collection.stream, "waiting", count, collection.documents))
+        found = database.execute("SELECT digest, count(*) FROM id GROUP BY 1 HAVING count(*) > 1")
+        return dict(found.fetchall())
 
 
 def digest(source_id: str) -> bytes:

@@ -280,6 +280,7 @@ class _Parts:
         self._count = parts
         self._files: list[IO[bytes]] = []
         for _ in range(parts):
+            # Closed by the stack, which the check does not see.
             file = tempfile.SpooledTemporaryFile(2 * PART_BYTES // parts)  # noqa: SIM115
             self._files.append(stack.enter_context(file))
 
